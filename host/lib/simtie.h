@@ -1,0 +1,256 @@
+/*
+ * libsimtie: sessions with a simtie card through any reader, and the card's commands as calls.
+ *
+ * Owns the way to the card (PC/SC reader or in-process virtual card), the 61xx/6Cxx and chaining
+ * rules, their bounds and the trace. Refuses to keep a PIN or a key longer than one call.
+ *
+ * A function returns 0 or a negative enum simtie_error. After SIMTIE_ERR_CARD the card's own status
+ * word stands in simtie_status_word(). Several threads may work at once, each with its own session.
+ */
+#ifndef SIMTIE_H
+#define SIMTIE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "simtie-contract.h"
+#include "simtie-token.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+
+/* What went wrong. simtie_strerror() gives a sentence that says what to do. */
+enum simtie_error {
+	SIMTIE_OK = 0,
+	SIMTIE_ERR_ARGUMENT = -1,   /* a value out of its documented range */
+	SIMTIE_ERR_MEMORY = -2,     /* out of memory, or the caller's buffer is too small */
+	SIMTIE_ERR_SERVICE = -3,    /* the PC/SC service does not answer: pcscd is not running */
+	SIMTIE_ERR_ACCESS = -4,     /* the PC/SC service refuses this user */
+	SIMTIE_ERR_NO_READER = -5,  /* no reader at all, or none of that name */
+	SIMTIE_ERR_AMBIGUOUS = -6,  /* several readers, and none or too little of a name was given */
+	SIMTIE_ERR_NO_CARD = -7,    /* the reader is empty */
+	SIMTIE_ERR_BUSY = -8,       /* another program holds the card or the state file */
+	SIMTIE_ERR_MUTE = -9,       /* a card is there but does not answer to power-on */
+	SIMTIE_ERR_GONE = -10,      /* reader, card or service vanished during the session */
+	SIMTIE_ERR_TIMEOUT = -11,   /* no answer within the bound; the session is dead */
+	SIMTIE_ERR_TRANSPORT = -12, /* the reader reported a fault of the line */
+	SIMTIE_ERR_PROTOCOL = -13,  /* the card's answer breaks its standard or the contract */
+	SIMTIE_ERR_ENDLESS = -14,   /* the card asked for over SIMTIE_EXCHANGES_MAX exchanges */
+	SIMTIE_ERR_NO_APPLET = -15, /* the card does not carry the simtie applet */
+	SIMTIE_ERR_CARD = -16,      /* the card refused; see simtie_status_word() */
+	SIMTIE_ERR_STATE = -17,     /* a virtual card's state file was refused */
+	SIMTIE_ERR_FILE = -18,      /* a file could not be read or written; see errno */
+	SIMTIE_ERR_FORMAT = -19,    /* a file's content is not what its format asks for */
+};
+
+/* Text for an error above: what happened and what to do. Static; never NULL. */
+SIMTIE_API const char *simtie_strerror(int error);
+
+/* Text and advice for a card's status word, from the contract; "unknown status word" if it is not
+ * there. Static; never NULL. */
+SIMTIE_API const char *simtie_sw_text(uint16_t sw);
+
+/* Version of this library, "major.minor.patch". Static. */
+SIMTIE_API const char *simtie_version(void);
+
+/* Bounds of one command, whatever the card says. */
+#define SIMTIE_EXCHANGES_MAX 64
+#define SIMTIE_TIMEOUT_MS    5000
+
+/* ---- Readers ---- */
+
+#define SIMTIE_READER_NAME_MAX 128 /* bytes, terminator included */
+#define SIMTIE_ATR_MAX         33  /* bytes (ISO/IEC 7816-3 §8.2.1) */
+
+struct simtie_reader {
+	char name[SIMTIE_READER_NAME_MAX];
+	bool card;        /* a card is in it */
+	bool mute;        /* it does not answer to power-on */
+	bool busy;        /* another program holds it exclusively */
+	uint8_t atr[SIMTIE_ATR_MAX];
+	size_t atr_len;
+	uint32_t events;  /* rises by one whenever a card is put in or taken out */
+};
+
+/*
+ * Lists the PC/SC readers, in the service's order: an index counts along it. *readers is the
+ * caller's, to be freed with free(); NULL when there are none (still 0).
+ * SIMTIE_ERR_SERVICE, SIMTIE_ERR_ACCESS, SIMTIE_ERR_MEMORY, SIMTIE_ERR_TIMEOUT.
+ */
+SIMTIE_API int simtie_readers(struct simtie_reader **readers, size_t *count);
+
+/*
+ * Waits until the list or the state of a reader differs from `known` (as simtie_readers() gave it),
+ * at most timeout_ms. SIMTIE_ERR_TIMEOUT when nothing changed; else as simtie_readers().
+ */
+SIMTIE_API int simtie_readers_wait(const struct simtie_reader *known, size_t count,
+				   unsigned timeout_ms);
+
+/* ---- Sessions ---- */
+
+struct simtie_session;
+
+struct simtie_options {
+	const char *reader;     /* index, part of a reader's name, or "loop:[STATE-FILE]"; NULL: the only one */
+	const char *trace;      /* file that the exchanges are appended to; *.pcapng for Wireshark; NULL: none */
+	bool trace_secrets;     /* PINs and keys go into the trace in clear; the file says so */
+	unsigned timeout_ms;    /* for one command; 0 means SIMTIE_TIMEOUT_MS */
+};
+
+/*
+ * Connects to the card in a reader, resets it, and holds it for this session alone until
+ * simtie_close(). `options` may be NULL. Errors: every one of enum simtie_error from SERVICE to
+ * TRANSPORT, STATE, FILE, MEMORY, ARGUMENT.
+ *
+ * "loop:" is a new virtual card in this process, gone with the session; "loop:FILE" keeps its state
+ * in a file that simtie-card can use as well, one at a time.
+ */
+SIMTIE_API int simtie_open(const struct simtie_options *options, struct simtie_session **session);
+
+/* Ends the session and clears the caller's pointer. NULL, or a pointer to NULL, is fine. */
+SIMTIE_API void simtie_close(struct simtie_session **session);
+
+/* Resets the card. Everything volatile in it is gone; the applet has to be selected again. */
+SIMTIE_API int simtie_reset(struct simtie_session *session);
+
+/* Name of the reader and answer to reset; both belong to the session. */
+SIMTIE_API const char *simtie_session_reader(const struct simtie_session *session);
+SIMTIE_API const uint8_t *simtie_session_atr(const struct simtie_session *session, size_t *len);
+
+/* Status word of the last command answered on this session; 0 before the first. */
+SIMTIE_API uint16_t simtie_status_word(const struct simtie_session *session);
+
+/* Numbers of the last command: exchanges with the reader, and bytes that a T=0 line would carry
+ * (headers, procedure bytes and GET RESPONSE counted; ISO/IEC 7816-3 §10.3). Totals of the session. */
+struct simtie_line {
+	unsigned exchanges;
+	unsigned long bytes;
+};
+SIMTIE_API struct simtie_line simtie_session_line(const struct simtie_session *session);
+
+/*
+ * Sends one command APDU and gathers its whole answer: 61xx is followed by GET RESPONSE, 6Cxx by the
+ * command with the right Le, both bounded. A command whose data is over 255 bytes goes as a chain.
+ * out (room for `size` bytes) gets the response data without status word.
+ * Returns 0 whatever the status word is; see simtie_status_word(). SIMTIE_ERR_ARGUMENT for a
+ * malformed command, SIMTIE_ERR_MEMORY for too small an `out`, and the session's errors.
+ */
+SIMTIE_API int simtie_transmit(struct simtie_session *session, const uint8_t *command,
+			       size_t command_len, uint8_t *out, size_t size, size_t *out_len);
+
+/*
+ * The same with neither 61xx, 6Cxx nor chaining done for you: one exchange, the answer as it came,
+ * its status word apart.
+ */
+SIMTIE_API int simtie_transmit_raw(struct simtie_session *session, const uint8_t *command,
+				   size_t command_len, uint8_t *out, size_t size,
+				   size_t *out_len);
+
+/* ---- The card's commands: `apdu-specs/gen/reference.md` describes each ---- */
+
+/* What SELECT and the applet information say. */
+struct simtie_info {
+	uint8_t version[3];        /* major, minor, patch */
+	uint8_t lifecycle;         /* enum simtie_lifecycle */
+	uint8_t pin_tries;         /* left; 0: blocked, or not yet set */
+	uint8_t puk_tries;
+	uint8_t debug_status;      /* as the attestation will state it */
+	bool seeded;               /* keys or random numbers come from a test seed */
+	bool has_key;
+	bool has_certificate;
+	uint8_t iccid[SIMTIE_ICCID_SIZE];
+	bool has_iccid;
+};
+
+/* Selects the applet on the basic channel and reads what it says of itself.
+ * SIMTIE_ERR_NO_APPLET; SIMTIE_ERR_PROTOCOL; the session's errors. */
+SIMTIE_API int simtie_select(struct simtie_session *session, struct simtie_info *info);
+
+/* PINs and PUKs are strings of decimal digits: 4 to 8, and 8. SIMTIE_ERR_ARGUMENT for others, before
+ * anything is sent. *tries gets the tries left after a refusal (SIMTIE_ERR_CARD), else it is not
+ * touched; it may be NULL. The applet must be selected. */
+SIMTIE_API int simtie_pin_verify(struct simtie_session *session, const char *pin, unsigned *tries);
+SIMTIE_API int simtie_pin_change(struct simtie_session *session, const char *pin,
+				 const char *new_pin, unsigned *tries);
+SIMTIE_API int simtie_pin_unblock(struct simtie_session *session, const char *puk,
+				  const char *new_pin, unsigned *tries);
+
+struct simtie_pin_state {
+	uint8_t pin_tries, pin_tries_max;
+	uint8_t puk_tries, puk_tries_max;
+	bool verified; /* on this channel */
+};
+SIMTIE_API int simtie_pin_status(struct simtie_session *session, struct simtie_pin_state *state);
+
+/* `len` random bytes from the card, 1 to 255. */
+SIMTIE_API int simtie_get_challenge(struct simtie_session *session, uint8_t *out, size_t len);
+
+/* Makes device key and chain code on the card, which gives the chain code this once. Factory only. */
+SIMTIE_API int simtie_generate(struct simtie_session *session, struct simtie_card_key *key);
+
+/* What personalisation stores; a NULL member is left as it is. All of it or nothing is stored. */
+struct simtie_objects {
+	const char *pin;
+	const char *puk;
+	const uint8_t *iccid;        /* SIMTIE_ICCID_SIZE bytes, as in EF.ICCID (TS 102 221 §13.2) */
+	const uint8_t *certificate;  /* DER */
+	size_t certificate_len;      /* up to SIMTIE_CERTIFICATE_MAX */
+};
+SIMTIE_API int simtie_store(struct simtie_session *session, const struct simtie_objects *objects);
+
+/* Moves the lifecycle on. There is no way back. */
+SIMTIE_API int simtie_set_lifecycle(struct simtie_session *session, enum simtie_lifecycle state);
+
+/* What is to be attested. */
+struct simtie_challenge {
+	const char *audience;      /* UTF-8 without control characters, 1 to 64 bytes */
+	const uint8_t *nonce;      /* 16 to 64 bytes */
+	size_t nonce_len;
+	const uint8_t *thumbprint; /* 32 bytes (RFC 9679), or NULL */
+	uint8_t purpose;           /* enum simtie_purpose; 0 means registration */
+};
+
+/*
+ * Has the card attest and writes the token (COSE_Sign1) to `token`, room for SIMTIE_TOKEN_MAX bytes.
+ * The PIN goes along in the same command; NULL relies on a simtie_pin_verify() before, which is used
+ * up. `full` fetches the token from the card; else it is rebuilt from the compact answer, which
+ * halves the bytes on the line and gives the same token.
+ */
+SIMTIE_API int simtie_attest(struct simtie_session *session,
+			     const struct simtie_challenge *challenge, const char *pin, bool full,
+			     uint8_t token[SIMTIE_TOKEN_MAX], size_t *token_len, unsigned *tries);
+
+SIMTIE_API int simtie_get_counter(struct simtie_session *session, uint32_t *counter);
+
+/* The card's certificate, DER. SIMTIE_ERR_CARD with SW_DATA_NOT_FOUND when it has none. */
+SIMTIE_API int simtie_get_certificate(struct simtie_session *session, uint8_t *out, size_t size,
+				      size_t *len);
+
+/* One attestation that the card remembers. */
+struct simtie_log_entry {
+	uint32_t counter;
+	uint8_t purpose;
+	uint8_t consent;
+	bool seeded;                          /* made with keys or random numbers of a test seed */
+	uint8_t audience_hash[16];            /* first bytes of SHA-256 of the audience */
+	char audience[SIMTIE_LOG_AUDIENCE_MAX + 1]; /* its first bytes */
+};
+
+/* Reads the log, newest first. Uses up the PIN given before, as an attestation does. */
+SIMTIE_API int simtie_get_log(struct simtie_session *session,
+			      struct simtie_log_entry entries[SIMTIE_LOG_ENTRIES], size_t *count);
+
+/* Opens a further logical channel and says its number, 1 to 3; closes one. The applet has to be
+ * selected on it anew; simtie_use_channel() directs the calls above to it. */
+SIMTIE_API int simtie_channel_open(struct simtie_session *session, uint8_t *channel);
+SIMTIE_API int simtie_channel_close(struct simtie_session *session, uint8_t channel);
+SIMTIE_API int simtie_use_channel(struct simtie_session *session, uint8_t channel);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
