@@ -37,17 +37,18 @@ struct secret_source {
 		.name = "PUK", .option = "puk", .environment = "SIMTIE_PUK", .min_digits = 8       \
 	}
 
-/* Two entries of an option table: --OPTION-file and --OPTION-fd, into a struct secret_source. */
-#define SECRET_OPTIONS(text, source)                                                               \
+/* Two entries of an option table, --OPTION-file and --OPTION-fd, into a struct secret_source:
+ * SECRET_OPTIONS("pin", "the PIN", source). */
+#define SECRET_OPTIONS(text, meaning, source)                                                      \
 	{.name = text "-file",                                                                     \
 	 .kind = OPTION_TEXT,                                                                      \
 	 .target = &(source).file,                                                                 \
 	 .value = "FILE",                                                                          \
 	 .min = 1,                                                                                 \
-	 .help = "file with it; - takes a line of standard input"},                                \
+	 .help = "file with " meaning "; - takes a line of standard input"},                       \
 	{                                                                                          \
 		.name = text "-fd", .kind = OPTION_NUMBER, .target = &(source).fd, .value = "N",   \
-		.max = 65535, .help = "descriptor to read it from"                                 \
+		.max = 65535, .help = "open descriptor with " meaning                              \
 	}
 
 /*
