@@ -99,6 +99,18 @@ def commands(contract):
             " * most Lc, step of Lc, flags, secret of command, secret of response) */\n" + table("COMMANDS", rows)]
 
 
+def explanations(contract):
+    """What a tool needs to explain a command: meanings of P1 and P2, objects in data and response."""
+    meanings = [(f"COMMAND_{c.id}", str(which), f"0x{value:02X}", quoted(text))
+                for c in contract.commands for which, values in ((1, c.p1), (2, c.p2))
+                for value, text in values or [] if text]
+    objects = [(f"COMMAND_{c.id}", response, f"TAG_{entry['tag']}")
+               for c in contract.commands for response, entries in (("false", c.data), ("true", c.response))
+               for entry in entries if "tag" in entry]
+    return ["/* X(command, 1 for P1 or 2 for P2, value, text) */\n" + table("PARAMETER_TEXTS", meanings),
+            "/* X(command, whether of its response, tag of an object in it) */\n" + table("COMMAND_OBJECTS", objects)]
+
+
 def attestation(contract):
     parts = []
     for name, value in {**contract.cose, **contract.derivation}.items():
@@ -125,7 +137,7 @@ def card_header(contract):
             "".join(f"#define LIMIT_{n} {v}\n" for n, v in contract.limits.items())]
     return guarded("SIMTIE_GEN_CONTRACT_H", [*head, *enums(contract), *status_words(contract),
                                              *commands(contract), *tags(contract), enum_texts(contract),
-                                             *attestation(contract)])
+                                             *explanations(contract), *attestation(contract)])
 
 
 def public_header(contract):
@@ -150,6 +162,8 @@ def examples_header(contract):
         "/* What an example does to the card: nothing; costs PIN tries and gives them back; counts an\n"
         " * attestation; changes it for good. */\nenum example_effect {\n"
         "\tEXAMPLE_EFFECT_NONE,\n\tEXAMPLE_EFFECT_TRIES,\n\tEXAMPLE_EFFECT_COUNTS,\n\tEXAMPLE_EFFECT_LASTING,\n};\n",
+        "/* X(name, hex): the values that the unflattened form uses by name */\n"
+        + table("FIXTURES", [(quoted(name), quoted(digits)) for name, digits in contract.fixtures.items()]),
         "/* X(state, steps that bring a factory-fresh card there) */\n" + table("PREAMBLES", states),
         "/* X(command or COMMON, name, state, effect, fault, protocol, raw, select first, steps) */\n"
         + table("EXAMPLES", rows)])

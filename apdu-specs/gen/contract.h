@@ -361,6 +361,42 @@ enum tag_format {
 	X(FORMAT_DEBUG_STATUS, DEBUG_STATUS_DISABLED_PERMANENTLY, "disabled for good") \
 	X(FORMAT_DEBUG_STATUS, DEBUG_STATUS_DISABLED_FULLY, "disabled for good, the maker included")
 
+/* X(command, 1 for P1 or 2 for P2, value, text) */
+#define PARAMETER_TEXTS(X) \
+	X(COMMAND_CHANGE_REFERENCE_DATA, 2, 0x01, "PIN appl. 1 (TS 102 221 §9.5.1)") \
+	X(COMMAND_INTERNAL_AUTHENTICATE, 1, 0x00, "what the host cannot know") \
+	X(COMMAND_INTERNAL_AUTHENTICATE, 1, 0x01, "the whole COSE_Sign1") \
+	X(COMMAND_MANAGE_CHANNEL, 1, 0x00, "open") \
+	X(COMMAND_MANAGE_CHANNEL, 1, 0x80, "close") \
+	X(COMMAND_RESET_RETRY_COUNTER, 2, 0x01, "PIN appl. 1 (TS 102 221 §9.5.1)") \
+	X(COMMAND_SELECT, 1, 0x04, "by application identifier") \
+	X(COMMAND_SELECT, 2, 0x00, "with the FCI template") \
+	X(COMMAND_SELECT, 2, 0x0C, "no data: a shorter line") \
+	X(COMMAND_SET_STATUS, 1, 0x40, "the application") \
+	X(COMMAND_SET_STATUS, 2, 0x07, "in its holder's hands") \
+	X(COMMAND_SET_STATUS, 2, 0x0F, "ended for good, keys wiped") \
+	X(COMMAND_STORE_DATA, 1, 0x90, "the only block, in BER-TLV") \
+	X(COMMAND_VERIFY_PIN, 2, 0x01, "PIN appl. 1 (TS 102 221 §9.5.1)")
+
+/* X(command, whether of its response, tag of an object in it) */
+#define COMMAND_OBJECTS(X) \
+	X(COMMAND_GENERATE_KEY_PAIR, true, TAG_PUBLIC_KEY) \
+	X(COMMAND_GET_DATA, true, TAG_CERTIFICATE) \
+	X(COMMAND_GET_DATA, true, TAG_INFORMATION) \
+	X(COMMAND_GET_DATA, true, TAG_COUNTER) \
+	X(COMMAND_GET_DATA, true, TAG_PIN_STATE) \
+	X(COMMAND_GET_DATA, true, TAG_LOG) \
+	X(COMMAND_INTERNAL_AUTHENTICATE, false, TAG_AUDIENCE) \
+	X(COMMAND_INTERNAL_AUTHENTICATE, false, TAG_NONCE) \
+	X(COMMAND_INTERNAL_AUTHENTICATE, false, TAG_THUMBPRINT) \
+	X(COMMAND_INTERNAL_AUTHENTICATE, false, TAG_PURPOSE) \
+	X(COMMAND_INTERNAL_AUTHENTICATE, false, TAG_PIN) \
+	X(COMMAND_SELECT, true, TAG_FCI) \
+	X(COMMAND_STORE_DATA, false, TAG_PIN) \
+	X(COMMAND_STORE_DATA, false, TAG_PUK) \
+	X(COMMAND_STORE_DATA, false, TAG_ICCID) \
+	X(COMMAND_STORE_DATA, false, TAG_CERTIFICATE)
+
 #define COSE_TAG 18
 #define COSE_HEADER_ALG 1
 #define COSE_ALG_ES256 (-7)
