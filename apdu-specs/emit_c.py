@@ -87,7 +87,7 @@ def commands(contract):
     ids = "".join(f"\tCOMMAND_{c.id},\n" for c in contract.commands)
     codes = [(f"{what}_{c.id}", f"0x{value:02X}", "") for c in contract.commands
              for what, value in (("CLA", c.cla), ("INS", c.ins))]
-    return [f"/* Every command, and none. */\nenum command {{\n{ids}\tCOMMAND_NONE,\n}};\n",
+    return [f"/* Every command, and none. */\nenum command_id {{\n{ids}\tCOMMAND_NONE,\n}};\n",
             enum("command_code", codes),
             "/* What is true of a command beside its lengths. */\nenum command_flag {\n"
             "\tCOMMAND_CHAINING = 1, /* its data may come as a chain */\n"

@@ -150,7 +150,7 @@ enum status_word {
 	X(CARD_SHUT, 0x6F00, 0xFFFF, "the card has shut itself: its crypto self-test or random source failed", "Reset it; if this persists the card is broken and must not be used.")
 
 /* Every command, and none. */
-enum command {
+enum command_id {
 	COMMAND_CHANGE_REFERENCE_DATA,
 	COMMAND_GENERATE_KEY_PAIR,
 	COMMAND_GET_CHALLENGE,

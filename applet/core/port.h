@@ -26,7 +26,7 @@
 
 /* EAT debug status (RFC 9711 §4.2.9), as the attestation states it. */
 enum port_debug_status {
-	PORT_DEBUG_ENABLED = 0,            /* virtual, emulated or debuggable */
+	PORT_DEBUG_ENABLED = 0,              /* virtual, emulated or debuggable */
 	PORT_DEBUG_DISABLED_PERMANENTLY = 3, /* hardware whose debug port is locked for good */
 };
 
@@ -42,14 +42,15 @@ struct port {
 	bool (*read)(void *context, uint32_t offset, uint8_t *out, size_t len);
 
 	/* Clears the bits that are 0 in data; offset and len are multiples of PORT_PROGRAM_UNIT and
-	 * the range lies in one page. No unit is programmed twice between two erases, but for the
-	 * page header's, which may be programmed to all zeros. False: the range may hold anything. */
+	 * the range lies in one page. No unit is programmed twice between two erases. False: the
+	 * range may hold anything. */
 	bool (*program)(void *context, uint32_t offset, const uint8_t *data, size_t len);
 
 	/* Sets every byte of a page to FF. False: the page may hold anything. */
 	bool (*erase)(void *context, uint16_t page);
 
-	/* Returns once all that was programmed and erased survives a power cut. False: it may not. */
+	/* Returns once all that was programmed and erased survives a power cut. False: it may not.
+	 */
 	bool (*sync)(void *context);
 
 	/* Fills out with len bytes from a source fit for keys. False: the source has failed. */
@@ -62,8 +63,8 @@ struct port {
 	/* What an attestation says of this platform; a constant while the card has power. */
 	enum port_debug_status debug_status;
 
-	/* Whether random() repeats itself by design (a test seed). Such keys are marked for life, and
-	 * debug_status must be PORT_DEBUG_ENABLED. */
+	/* Whether random() repeats itself by design (a test seed). Such keys are marked for life,
+	 * and debug_status must be PORT_DEBUG_ENABLED. */
 	bool seeded;
 };
 

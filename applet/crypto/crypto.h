@@ -14,7 +14,6 @@
 #define P256_SCALAR_SIZE  32 /* big-endian */
 #define P256_POINT_SIZE   65 /* uncompressed: 04 || X || Y (SEC 1 §2.3.3) */
 #define ECDSA_SIZE        64 /* r || s, big-endian (RFC 9053 §2.1) */
-#define HKDF_MAX          96 /* bytes that crypto_hkdf_expand() can give */
 
 /* Makes the library ready. Idempotent. */
 bool crypto_init(void);

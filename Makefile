@@ -1,0 +1,195 @@
+# simtie: `make help` lists what can be made.
+
+CC      ?= gcc
+AR      ?= ar
+PREFIX  ?= /usr/local
+DESTDIR ?=
+B       ?= build
+
+VERSION   := 1.0.0
+SOVERSION := 1
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	    -Wpointer-arith -Wvla -Werror
+CFLAGS   ?= -O2 -g
+CFLAGS_ALL = -std=c11 $(WARNINGS) -fPIC -fvisibility=hidden -fstack-protector-strong $(CFLAGS)
+CPPFLAGS_ALL = -Iapdu-specs/gen -D_FORTIFY_SOURCE=2 $(CPPFLAGS)
+LDLIBS_CARD := -lmbedcrypto
+LDLIBS_LIB  := -lpcsclite -lmbedcrypto -lcrypto -lcbor -ljansson -lpthread
+PCSC_CFLAGS  = $(shell pkg-config --cflags libpcsclite 2>/dev/null)
+
+ifdef SANITIZE
+B := build/sanitize
+CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+CPPFLAGS_ALL := -Iapdu-specs/gen
+endif
+
+# Sources, by room.
+CARD_SRC  := $(wildcard applet/core/*.c applet/crypto/*.c applet/port/posix/*.c)
+VPCD_SRC  := $(wildcard applet/port/vpcd/*.c)
+LIB_SRC   := $(wildcard host/lib/*.c)
+TOOL_SRC  := $(wildcard host/tool/*.c)
+HELP_SRC  := $(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c))
+TESTS     := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+FUZZERS   := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCHES   := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
+
+obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
+CARD_OBJ := $(call obj,$(CARD_SRC))
+LIB_OBJ  := $(call obj,$(LIB_SRC))
+TOOL_OBJ := $(call obj,$(TOOL_SRC))
+
+# What a room may see. The card's core sees itself and the contract.
+$(B)/obj/applet/%.o: CPPFLAGS_ALL += -Iapplet/core -Iapplet
+$(B)/obj/applet/core/%.o $(B)/obj/applet/crypto/%.o: CFLAGS_ALL += -Wconversion
+$(B)/obj/applet/port/%.o: CPPFLAGS_ALL += -D_GNU_SOURCE
+$(B)/obj/host/%.o: CPPFLAGS_ALL += -D_GNU_SOURCE -Iapplet/core -Iapplet -Ihost/lib $(PCSC_CFLAGS) \
+				   -DSIMTIE_VERSION='"$(VERSION)"'
+$(B)/obj/tests/%.o: CPPFLAGS_ALL += -D_GNU_SOURCE -Iapplet/core -Iapplet -Ihost/lib -Ihost/tool -Itests/unit \
+				    $(PCSC_CFLAGS)
+
+.PHONY: all
+all: $(B)/simtie $(B)/simtie-card $(B)/libsimtie.so ## build the tool, the virtual SIM and the library
+
+$(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+$(B)/libapplet.a: $(CARD_OBJ)
+$(B)/libsimtie.a: $(LIB_OBJ) $(CARD_OBJ)
+$(B)/%.a:
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(B)/libsimtie.so: $(LIB_OBJ) $(CARD_OBJ) host/lib/libsimtie.map
+	$(CC) -shared $(CFLAGS_ALL) $(LDFLAGS) -Wl,-soname,libsimtie.so.$(SOVERSION) \
+		-Wl,--version-script=host/lib/libsimtie.map -Wl,-z,defs -Wl,-z,relro,-z,now \
+		-o $@ $(LIB_OBJ) $(CARD_OBJ) $(LDLIBS_LIB)
+
+$(B)/simtie: $(TOOL_OBJ) $(B)/libsimtie.a
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -Wl,-z,relro,-z,now -o $@ $^ $(LDLIBS_LIB)
+
+$(B)/simtie-card: $(call obj,$(VPCD_SRC)) $(B)/libapplet.a
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -Wl,-z,relro,-z,now -o $@ $^ $(LDLIBS_CARD)
+
+# ---- The contract ----
+
+.PHONY: spec spec-check
+spec: ## write apdu-specs/gen anew from the contract
+	python3 apdu-specs/generate.py
+
+spec-check: ## fail if apdu-specs/gen is not what the contract says
+	python3 apdu-specs/generate.py --check
+
+# ---- Tests ----
+
+TEST_BINS  := $(addprefix $(B)/tests/,$(TESTS))
+FUZZ_BINS  := $(addprefix $(B)/fuzz/,$(FUZZERS))
+BENCH_BINS := $(addprefix $(B)/bench/,$(BENCHES))
+
+$(B)/tests/%: $(B)/obj/tests/unit/%.o $(call obj,$(HELP_SRC)) $(B)/libsimtie.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(WRAP_$*) -lcmocka $(LDLIBS_LIB)
+
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libsimtie.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LDLIBS_LIB)
+
+$(B)/check_vectors: $(B)/obj/tests/vectors/check_vectors.o $(B)/libsimtie.a
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LDLIBS_LIB)
+
+.PHONY: unit-tests benches
+unit-tests: $(TEST_BINS)
+benches: $(BENCH_BINS) ## build the benchmarks into $(B)/bench
+
+.PHONY: deps
+deps: ## install what building, the demo and the tests need (Debian; sudo when not root)
+	.ci/install build run test
+
+.PHONY: check check-vectors
+check: ## install what the tests need, build everything, run every test
+	.ci/install build run test
+	tests/run
+
+VECTORS ?= tests/vectors
+check-vectors: $(B)/check_vectors ## run public test vectors: make check-vectors VECTORS=DIR
+	$(B)/check_vectors $(VECTORS)
+
+# Fuzzers are libFuzzer programs: clang, everything instrumented.
+FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+.PHONY: fuzzers fuzz
+fuzzers:
+	$(MAKE) B=build/fuzzing CC=clang CFLAGS='$(FUZZ_FLAGS)' CPPFLAGS=-U_FORTIFY_SOURCE fuzz-bins
+
+.PHONY: fuzz-bins
+fuzz-bins: $(FUZZ_BINS)
+$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(call obj,$(HELP_SRC)) $(B)/libsimtie.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS_LIB)
+
+FUZZ_SECONDS ?= 60
+fuzz: fuzzers ## fuzz each target for FUZZ_SECONDS (60) from its corpus
+	for f in $(FUZZERS); do \
+		mkdir -p build/fuzzing/corpus/$$f && \
+		build/fuzzing/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 \
+			build/fuzzing/corpus/$$f tests/fuzz/corpus/$${f#fuzz_} || exit 1; \
+	done
+
+# ---- A first look ----
+
+.PHONY: demo
+demo: ## install what is missing, build, and show a virtual SIM attesting through PC/SC
+	.ci/install build run
+	$(MAKE) all
+	B=$(B) host/demo/demo
+
+# ---- Installing ----
+
+.PHONY: install uninstall
+install: all ## install tool, library, header and virtual SIM: make install DESTDIR= PREFIX=
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include \
+		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man3 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 755 $(B)/simtie $(B)/simtie-card $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(B)/libsimtie.so $(DESTDIR)$(PREFIX)/lib/libsimtie.so.$(VERSION)
+	ln -sf libsimtie.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libsimtie.so.$(SOVERSION)
+	ln -sf libsimtie.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libsimtie.so
+	install -m 644 host/lib/simtie.h host/lib/simtie-token.h apdu-specs/gen/simtie-contract.h \
+		$(DESTDIR)$(PREFIX)/include
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' host/lib/simtie.pc.in \
+		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/simtie.pc
+	install -m 644 host/tool/man/*.1 applet/port/vpcd/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 host/lib/man/*.3 $(DESTDIR)$(PREFIX)/share/man/man3
+	install -m 644 host/tool/completion/simtie $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+
+uninstall: ## remove what install put there
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,simtie simtie-card) \
+		$(DESTDIR)$(PREFIX)/lib/libsimtie.so* $(DESTDIR)$(PREFIX)/lib/pkgconfig/simtie.pc \
+		$(addprefix $(DESTDIR)$(PREFIX)/include/,simtie.h simtie-token.h simtie-contract.h) \
+		$(patsubst host/tool/man/%,$(DESTDIR)$(PREFIX)/share/man/man1/%,$(wildcard host/tool/man/*.1)) \
+		$(patsubst applet/port/vpcd/man/%,$(DESTDIR)$(PREFIX)/share/man/man1/%,$(wildcard applet/port/vpcd/man/*.1)) \
+		$(patsubst host/lib/man/%,$(DESTDIR)$(PREFIX)/share/man/man3/%,$(wildcard host/lib/man/*.3)) \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/simtie
+
+# ---- Housekeeping ----
+
+FORMATTED = $(shell git ls-files '*.c' '*.h' | grep -v '^apdu-specs/gen/')
+.PHONY: format lint size clean help
+format: ## bring the C sources into form (clang-format 14)
+	clang-format-14 -i $(FORMATTED)
+
+lint: ## check the sources' form, and compile them with clang as well
+	clang-format-14 --dry-run --Werror $(FORMATTED)
+	$(MAKE) B=build/clang CC=clang all
+
+SIZE_CC ?= arm-none-eabi-gcc
+size: ## code and RAM of the card's core on a Cortex-M3, in bytes (needs gcc-arm-none-eabi)
+	tests/size $(SIZE_CC)
+
+clean: ## remove everything that was built
+	rm -rf build
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

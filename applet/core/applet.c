@@ -1,0 +1,49 @@
+#include "applet.h"
+
+#include "chain.h"
+#include "log.h"
+#include "records.h"
+#include "response.h"
+#include "selftest.h"
+
+static bool load_lifecycle(struct applet *applet)
+{
+	uint8_t value;
+	size_t len;
+	enum journal_result result =
+		journal_read(&applet->journal, RECORD_LIFECYCLE, &value, 1, &len);
+
+	applet->lifecycle = LIFECYCLE_FACTORY;
+	if (result == JOURNAL_ABSENT)
+		return true;
+	if (result != JOURNAL_OK || (value != LIFECYCLE_FACTORY && value != LIFECYCLE_PERSONALISED &&
+				     value != LIFECYCLE_TERMINATED))
+		return false;
+	applet->lifecycle = (enum lifecycle)value;
+	return true;
+}
+
+enum journal_result applet_open(struct applet *applet, const struct port *port)
+{
+	enum journal_result result;
+
+	*applet = (struct applet){.port = port};
+	result = journal_open(&applet->journal, port);
+	if (result != JOURNAL_OK)
+		return result;
+	if (!load_lifecycle(applet) || !log_counter(applet, &applet->counter))
+		return JOURNAL_CORRUPT;
+	applet_reset(applet, APPLET_T1);
+	return JOURNAL_OK;
+}
+
+void applet_reset(struct applet *applet, enum applet_protocol protocol)
+{
+	chain_drop(applet);
+	response_drop(applet);
+	applet->protocol = protocol;
+	memset(applet->channels, 0, sizeof applet->channels);
+	applet->channels[0].open = true;
+	applet->port->alive(applet->port->context);
+	applet->shut = !selftest_passes();
+}

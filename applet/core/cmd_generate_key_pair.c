@@ -1,0 +1,52 @@
+#include "../crypto/derive.h"
+#include "../crypto/scalar.h"
+#include "access.h"
+#include "command.h"
+#include "random.h"
+#include "records.h"
+
+/* A device key, uniform in 1 to n - 1 (FIPS 186-5 §A.2.2), and a chain code. */
+static bool draw(struct applet *applet, uint8_t key[static KEY_SIZE])
+{
+	do {
+		if (!random_bytes(applet, key + KEY_DEVICE, P256_SCALAR_SIZE))
+			return false;
+	} while (!scalar_valid(key + KEY_DEVICE));
+	key[KEY_FLAGS] = applet->port->seeded ? KEY_FLAG_SEEDED : 0;
+	return random_bytes(applet, key + KEY_CHAIN_CODE, LIMIT_CHAIN_CODE_SIZE);
+}
+
+static void put_public(struct writer *out, const uint8_t key[static KEY_SIZE],
+		       const uint8_t point[static LIMIT_POINT_SIZE])
+{
+	size_t template = ber_open(out, TAG_PUBLIC_KEY);
+
+	ber_put(out, TAG_PUBLIC_POINT, bytes_of(point, LIMIT_POINT_SIZE));
+	ber_put(out, TAG_CHAIN_CODE, bytes_of(key + KEY_CHAIN_CODE, LIMIT_CHAIN_CODE_SIZE));
+	ber_close(out, template);
+}
+
+uint16_t cmd_generate_key_pair(struct applet *applet, struct command *command)
+{
+	uint8_t key[KEY_SIZE];
+	uint8_t point[LIMIT_POINT_SIZE];
+	const struct journal_write write = {RECORD_KEY, {key, sizeof key}};
+	uint16_t sw = SW_OK;
+
+	if (!access_personalise(applet))
+		return SW_NOT_SATISFIED;
+	applet->port->alive(applet->port->context);
+	if (!draw(applet, key) || !crypto_p256_public(key + KEY_DEVICE, point)) {
+		applet->shut = true;
+		sw = SW_CARD_SHUT;
+		goto out;
+	}
+	if (journal_commit(&applet->journal, &write, 1) != JOURNAL_OK) {
+		sw = SW_MEMORY_FAILURE;
+		goto out;
+	}
+	put_public(&command->out, key, point);
+out:
+	bytes_wipe(key, sizeof key);
+	return sw;
+}

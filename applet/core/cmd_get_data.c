@@ -1,0 +1,156 @@
+#include "command.h"
+#include "log.h"
+#include "pin.h"
+
+static const uint8_t version[] = {APPLET_VERSION_MAJOR, APPLET_VERSION_MINOR, APPLET_VERSION_PATCH};
+
+/* Reads a record; an absent one is no failure but has length 0. */
+static bool read_record(const struct applet *applet, uint8_t id, uint8_t *out, size_t size,
+			size_t *len)
+{
+	enum journal_result result = journal_read(&applet->journal, id, out, size, len);
+
+	if (result == JOURNAL_ABSENT)
+		*len = 0;
+	return result == JOURNAL_OK || result == JOURNAL_ABSENT;
+}
+
+/* Bits of enum content. The key is wiped; only its flags are looked at. */
+static bool read_content(const struct applet *applet, uint8_t *content)
+{
+	uint8_t key[KEY_SIZE];
+	uint8_t seeded = applet->port->seeded ? CONTENT_SEEDED : 0;
+	size_t len;
+	bool read = read_record(applet, RECORD_KEY, key, sizeof key, &len);
+
+	*content = seeded;
+	if (read && len == sizeof key) {
+		*content |= CONTENT_DEVICE_KEY;
+		if (key[KEY_FLAGS] & KEY_FLAG_SEEDED)
+			*content |= CONTENT_SEEDED;
+	}
+	bytes_wipe(key, sizeof key);
+	return read;
+}
+
+static uint16_t get_information(const struct applet *applet, struct command *command)
+{
+	uint8_t iccid[LIMIT_ICCID_SIZE];
+	struct writer *out = &command->out;
+	uint8_t content;
+	size_t iccid_len;
+
+	if (!read_content(applet, &content) ||
+	    !read_record(applet, RECORD_ICCID, iccid, sizeof iccid, &iccid_len))
+		return SW_MEMORY_FAILURE;
+	if (journal_has(&applet->journal, RECORD_CERTIFICATE))
+		content |= CONTENT_CERTIFICATE;
+	if (iccid_len)
+		content |= CONTENT_ICCID;
+
+	size_t template = ber_open(out, TAG_INFORMATION);
+
+	ber_put(out, TAG_INFO_VERSION, bytes_of(version, sizeof version));
+	ber_put_u8(out, TAG_INFO_LIFECYCLE, (uint8_t)applet->lifecycle);
+	ber_put_u8(out, TAG_INFO_DEBUG_STATUS, (uint8_t)applet->port->debug_status);
+	ber_put_u8(out, TAG_INFO_CONTENT, content);
+	ber_put_be16(out, TAG_INFO_COMMAND_DATA, LIMIT_COMMAND_DATA);
+	ber_put_be16(out, TAG_INFO_RESPONSE_DATA, LIMIT_RESPONSE_DATA);
+	if (iccid_len)
+		ber_put(out, TAG_INFO_ICCID, bytes_of(iccid, iccid_len));
+	ber_close(out, template);
+	return SW_OK;
+}
+
+static uint16_t get_pin_state(const struct applet *applet, struct command *command)
+{
+	struct writer *out = &command->out;
+	size_t template = ber_open(out, TAG_PIN_STATE);
+
+	ber_put_u8(out, TAG_STATE_PIN_TRIES, pin_tries_left(applet, PIN_HOLDER));
+	ber_put_u8(out, TAG_STATE_PIN_TRIES_MAX, pin_tries_max(PIN_HOLDER));
+	ber_put_u8(out, TAG_STATE_PUK_TRIES, pin_tries_left(applet, PIN_UNBLOCK));
+	ber_put_u8(out, TAG_STATE_PUK_TRIES_MAX, pin_tries_max(PIN_UNBLOCK));
+	ber_put_u8(out, TAG_STATE_VERIFIED, command->channel->verified);
+	ber_close(out, template);
+	return SW_OK;
+}
+
+/* Read straight into the response, whose size it would else double on the stack. */
+static uint16_t get_certificate(const struct applet *applet, struct command *command)
+{
+	struct writer *out = &command->out;
+	size_t template = ber_open(out, TAG_CERTIFICATE);
+	size_t len;
+
+	switch (journal_read(&applet->journal, RECORD_CERTIFICATE, out->out + out->used,
+			     out->size - out->used, &len)) {
+	case JOURNAL_OK:
+		break;
+	case JOURNAL_ABSENT:
+		return SW_DATA_NOT_FOUND;
+	case JOURNAL_FULL:
+	case JOURNAL_IO:
+	case JOURNAL_CORRUPT:
+	case JOURNAL_UNKNOWN:
+	case JOURNAL_UNUSABLE:
+	case JOURNAL_TOO_SMALL:
+		return SW_MEMORY_FAILURE;
+	}
+	out->used += len;
+	ber_close(out, template);
+	return SW_OK;
+}
+
+static void put_log_entry(struct writer *out, const uint8_t *entry, size_t len)
+{
+	size_t template = ber_open(out, TAG_LOG_ENTRY);
+
+	ber_put_be32(out, TAG_LOG_COUNTER, get_be32(entry + LOG_AT_COUNTER));
+	ber_put_u8(out, TAG_LOG_PURPOSE, entry[LOG_AT_PURPOSE]);
+	ber_put_u8(out, TAG_LOG_CONSENT, entry[LOG_AT_CONSENT]);
+	ber_put(out, TAG_LOG_HASH, bytes_of(entry + LOG_AT_HASH, LIMIT_LOG_HASH_SIZE));
+	ber_put(out, TAG_LOG_AUDIENCE, bytes_of(entry + LOG_AT_AUDIENCE, len - LOG_AT_AUDIENCE));
+	if (entry[LOG_AT_FLAGS] & LOG_FLAG_SEEDED)
+		ber_put_u8(out, TAG_LOG_SEEDED, 1);
+	ber_close(out, template);
+}
+
+static uint16_t get_log(const struct applet *applet, struct command *command)
+{
+	uint8_t entry[LOG_SIZE_MAX];
+	uint32_t kept = applet->counter < LIMIT_LOG_ENTRIES ? applet->counter : LIMIT_LOG_ENTRIES;
+	size_t len;
+
+	if (!command->channel->verified)
+		return SW_NOT_SATISFIED;
+	command->channel->verified = false;
+
+	size_t template = ber_open(&command->out, TAG_LOG);
+
+	for (uint32_t i = 0; i < kept; i++) {
+		if (!log_read(applet, applet->counter - i, entry, &len))
+			return SW_MEMORY_FAILURE;
+		put_log_entry(&command->out, entry, len);
+	}
+	ber_close(&command->out, template);
+	return SW_OK;
+}
+
+uint16_t cmd_get_data(struct applet *applet, struct command *command)
+{
+	switch (command->p1 << 8 | command->p2) {
+	case TAG_INFORMATION:
+		return get_information(applet, command);
+	case TAG_COUNTER:
+		ber_put_be32(&command->out, TAG_COUNTER, applet->counter);
+		return SW_OK;
+	case TAG_PIN_STATE:
+		return get_pin_state(applet, command);
+	case TAG_CERTIFICATE:
+		return get_certificate(applet, command);
+	case TAG_LOG:
+		return get_log(applet, command);
+	}
+	return SW_DATA_NOT_FOUND;
+}

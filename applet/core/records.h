@@ -1,0 +1,48 @@
+/*
+ * What the card remembers: the journal's records and their layouts. Version JOURNAL_VERSION.
+ *
+ * A number, once given, keeps its meaning; integers are big-endian.
+ */
+#ifndef SIMTIE_CORE_RECORDS_H
+#define SIMTIE_CORE_RECORDS_H
+
+#include "contract.h"
+#include "journal.h"
+
+enum record {
+	RECORD_LIFECYCLE = 0,   /* 1 byte: enum lifecycle; absent means FACTORY */
+	RECORD_KEY = 1,         /* struct of KEY_*: device key, chain code, flags */
+	RECORD_PIN = 2,         /* LIMIT_PIN_SIZE bytes, padded */
+	RECORD_PIN_TRIES = 3,   /* 1 byte: tries left; absent means 0 */
+	RECORD_PUK = 4,         /* as RECORD_PIN */
+	RECORD_PUK_TRIES = 5,   /* as RECORD_PIN_TRIES */
+	RECORD_ICCID = 6,       /* LIMIT_ICCID_SIZE bytes */
+	RECORD_CERTIFICATE = 7, /* DER */
+	RECORD_LOG = 32,        /* and on: attestation number c in record RECORD_LOG + c % LIMIT_LOG_ENTRIES */
+};
+
+_Static_assert(RECORD_LOG + LIMIT_LOG_ENTRIES <= JOURNAL_IDS, "the log needs more records");
+_Static_assert(LIMIT_CERTIFICATE_MAX <= JOURNAL_VALUE_MAX, "a certificate is larger than a record");
+
+/* Offsets in RECORD_KEY. */
+enum {
+	KEY_DEVICE = 0,
+	KEY_CHAIN_CODE = 32,
+	KEY_FLAGS = KEY_CHAIN_CODE + LIMIT_CHAIN_CODE_SIZE,
+	KEY_SIZE,
+};
+#define KEY_FLAG_SEEDED 0x01 /* made from a test seed */
+
+/* Offsets in a log record; the audience's first bytes take the rest. */
+enum {
+	LOG_AT_COUNTER = 0,
+	LOG_AT_PURPOSE = 4,
+	LOG_AT_CONSENT = 5,
+	LOG_AT_FLAGS = 6,
+	LOG_AT_HASH = 7,
+	LOG_AT_AUDIENCE = LOG_AT_HASH + LIMIT_LOG_HASH_SIZE,
+	LOG_SIZE_MAX = LOG_AT_AUDIENCE + LIMIT_LOG_AUDIENCE_MAX,
+};
+#define LOG_FLAG_SEEDED 0x01 /* keys or random numbers from a test seed */
+
+#endif
