@@ -20,23 +20,24 @@
 
 enum journal_result {
 	JOURNAL_OK,
-	JOURNAL_ABSENT,    /* no such record */
-	JOURNAL_FULL,      /* the records would not fit; nothing changed */
-	JOURNAL_IO,        /* the port failed; a commit that says so may have taken place or not */
-	JOURNAL_CORRUPT,   /* the image is damaged beyond what a power cut does */
-	JOURNAL_UNKNOWN,   /* the image is of another version or geometry */
-	JOURNAL_UNUSABLE,  /* the port is incomplete or its geometry out of bounds */
+	JOURNAL_ABSENT,   /* no such record */
+	JOURNAL_FULL,     /* the records would not fit, or an id is out of range; nothing changed */
+	JOURNAL_IO,       /* the port failed; a commit that says so may have taken place or not */
+	JOURNAL_CORRUPT,  /* the image is damaged beyond what a power cut does */
+	JOURNAL_UNKNOWN,  /* the image is of another version or geometry */
+	JOURNAL_UNUSABLE, /* the port is incomplete or its geometry out of bounds */
 	JOURNAL_TOO_SMALL, /* the caller's buffer, or a value over JOURNAL_VALUE_MAX */
 };
 
 struct journal {
 	const struct port *port;
 	uint32_t sequence;  /* of the head page: the newest; pages are numbered without gaps */
+	uint32_t live;      /* bytes that the newest values take, with their record headers */
 	uint32_t head_used; /* bytes used in the head page; page_size once it takes no more */
 	uint32_t head_end;  /* bytes of the head page up to its last whole frame */
 	uint16_t head;      /* page that takes the next frame */
-	uint16_t tail;      /* page with the oldest frames */
-	uint16_t at[JOURNAL_IDS]; /* where each record's newest value stands, in 4-byte units; 0: absent */
+	uint16_t at[JOURNAL_IDS]; /* where each record's newest value stands, in 4-byte units; 0:
+				     absent */
 };
 
 /* One record of a commit. A value with ptr NULL removes the record. */
@@ -61,11 +62,22 @@ enum journal_result journal_open(struct journal *journal, const struct port *por
 enum journal_result journal_read(const struct journal *journal, uint8_t id, uint8_t *out,
 				 size_t size, size_t *len);
 
+/* Whether there is such a record. */
+static inline bool journal_has(const struct journal *journal, uint8_t id)
+{
+	return id < JOURNAL_IDS && journal->at[id] != 0;
+}
+
 /*
  * Replaces `count` records in one atomic step and returns once the step is durable. An id stands at
  * most once in it.
  * JOURNAL_OK; JOURNAL_TOO_SMALL and JOURNAL_FULL, nothing changed; JOURNAL_IO: until the next
  * journal_open() the old values are read, and after it either all old or all new.
+ *
+ * What fits depends on what is stored, never on how it came there. With a value counted as its
+ * length rounded up to 4, plus 4, and a removal as 4: the writes of one commit must fit in
+ * page_size - 52 bytes, and all values that would then be stored in
+ * (page_count - 2) * (page_size - 36) - (page_count - 3) * JOURNAL_VALUE_MAX bytes.
  */
 enum journal_result journal_commit(struct journal *journal, const struct journal_write *writes,
 				   size_t count);
