@@ -32,12 +32,11 @@ int card_failed(const struct common_options *common, const struct simtie_session
 		const char *what, int error);
 
 /*
- * The same for a call that a PIN or PUK went with. `name` is "PIN" or "PUK"; `tries` what the call
- * said is left, or CARD_TRIES_UNKNOWN as the caller had set it. Adds "triesLeft".
+ * The same for a call that a PIN or PUK went with, `name` being which. After a wrong one it says
+ * how many tries are left, and adds "triesLeft".
  */
-#define CARD_TRIES_UNKNOWN 0xFFu
 int card_failed_secret(const struct common_options *common, const struct simtie_session *session,
-		       const char *what, int error, const char *name, unsigned tries);
+		       const char *what, int error, const char *name);
 
 /* "SIMTIE_ERR_NO_CARD" without its prefix, for programs. Static. */
 const char *card_error_code(int error);
