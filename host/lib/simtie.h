@@ -93,38 +93,71 @@ SIMTIE_API int simtie_readers_wait(const struct simtie_reader *known, size_t cou
 
 struct simtie_session;
 
+/* Transmission protocols (ISO/IEC 7816-3). */
+enum simtie_protocol {
+	SIMTIE_PROTOCOL_ANY, /* as card and reader agree; T=0 for "loop:", like a SIM */
+	SIMTIE_PROTOCOL_T0,
+	SIMTIE_PROTOCOL_T1,
+};
+
+#define SIMTIE_DETAIL_MAX 512 /* bytes, terminator included */
+
+/* Zeroed, it asks for the only reader, no trace and the default bound. */
 struct simtie_options {
-	const char *reader;     /* index, part of a reader's name, or "loop:[STATE-FILE]"; NULL: the only one */
-	const char *trace;      /* file that the exchanges are appended to; *.pcapng for Wireshark; NULL: none */
-	bool trace_secrets;     /* PINs and keys go into the trace in clear; the file says so */
-	unsigned timeout_ms;    /* for one command; 0 means SIMTIE_TIMEOUT_MS */
+	/*
+	 * Which card. "loop:" is a new virtual card in this process, gone with the session;
+	 * "loop:FILE" keeps its state in a file that simtie-card can use as well, one at a time.
+	 * Anything else is a PC/SC reader, the first rule that fits counts:
+	 *   - NULL or "": the only reader; of several, the only one with a card in it;
+	 *   - decimal digits: an index into simtie_readers(), if there are that many readers;
+	 *   - the whole name of a reader;
+	 *   - part of the name of exactly one reader, in either case (ASCII).
+	 */
+	const char *reader;
+
+	/* File that the exchanges are appended to; *.pcapng for Wireshark. NULL: none. It is made
+	 * with mode 0600; a symbolic link, or what is no regular file, is refused. */
+	const char *trace;
+
+	/* PINs and keys go into the trace in clear; the file says so. Refused for a file that others
+	 * may read. */
+	bool trace_secrets;
+
+	enum simtie_protocol protocol; /* SIMTIE_ERR_MUTE when the card cannot do it */
+	unsigned timeout_ms;           /* for one command; 0 means SIMTIE_TIMEOUT_MS */
+
+	/* Room for SIMTIE_DETAIL_MAX bytes, or NULL: gets one sentence on why simtie_open() failed
+	 * where there is more to say than simtie_strerror() does, else "". */
+	char *detail;
 };
 
 /*
  * Connects to the card in a reader, resets it, and holds it for this session alone until
  * simtie_close(). `options` may be NULL. Errors: every one of enum simtie_error from SERVICE to
- * TRANSPORT, STATE, FILE, MEMORY, ARGUMENT.
- *
- * "loop:" is a new virtual card in this process, gone with the session; "loop:FILE" keeps its state
- * in a file that simtie-card can use as well, one at a time.
+ * TRANSPORT, STATE, FILE, MEMORY, ARGUMENT. Waits while another program is at the card, and gives
+ * SIMTIE_ERR_BUSY when that outlasts the bound of one command.
  */
 SIMTIE_API int simtie_open(const struct simtie_options *options, struct simtie_session **session);
 
-/* Ends the session and clears the caller's pointer. NULL, or a pointer to NULL, is fine. */
+/* Ends the session, resets the card, so that no PIN given in it outlives it, and clears the caller's
+ * pointer. NULL, or a pointer to NULL, is fine. */
 SIMTIE_API void simtie_close(struct simtie_session **session);
 
-/* Resets the card. Everything volatile in it is gone; the applet has to be selected again. */
+/* Resets the card. Everything volatile in it is gone; the applet has to be selected again, and the
+ * calls below go to the basic channel. */
 SIMTIE_API int simtie_reset(struct simtie_session *session);
 
-/* Name of the reader and answer to reset; both belong to the session. */
+/* Name of the reader, answer to reset (both belong to the session) and protocol, never ANY. */
 SIMTIE_API const char *simtie_session_reader(const struct simtie_session *session);
 SIMTIE_API const uint8_t *simtie_session_atr(const struct simtie_session *session, size_t *len);
+SIMTIE_API enum simtie_protocol simtie_session_protocol(const struct simtie_session *session);
 
 /* Status word of the last command answered on this session; 0 before the first. */
 SIMTIE_API uint16_t simtie_status_word(const struct simtie_session *session);
 
-/* Numbers of the last command: exchanges with the reader, and bytes that a T=0 line would carry
- * (headers, procedure bytes and GET RESPONSE counted; ISO/IEC 7816-3 §10.3). Totals of the session. */
+/* Totals of the session so far; those of one command are the difference. `bytes` is what a T=0 line
+ * would carry: headers, procedure bytes, data, status words and GET RESPONSE (ISO/IEC 7816-3 §10.3,
+ * §12.2), whatever the protocol. Data of a refused command counts as sent. */
 struct simtie_line {
 	unsigned exchanges;
 	unsigned long bytes;
@@ -133,10 +166,17 @@ SIMTIE_API struct simtie_line simtie_session_line(const struct simtie_session *s
 
 /*
  * Sends one command APDU and gathers its whole answer: 61xx is followed by GET RESPONSE, 6Cxx by the
- * command with the right Le, both bounded. A command whose data is over 255 bytes goes as a chain.
+ * command with the right Le, both bounded. A command whose data is over 255 bytes goes as a chain
+ * (ISO/IEC 7816-4 §5.1.1.1), since not every line carries extended lengths; a refusal in its middle
+ * is the answer. At T=0 a command with data and Le goes without Le (ISO/IEC 7816-3 §12.2).
  * out (room for `size` bytes) gets the response data without status word.
+ *
  * Returns 0 whatever the status word is; see simtie_status_word(). SIMTIE_ERR_ARGUMENT for a
- * malformed command, SIMTIE_ERR_MEMORY for too small an `out`, and the session's errors.
+ * malformed command, or one whose chain would take over SIMTIE_EXCHANGES_MAX exchanges;
+ * SIMTIE_ERR_MEMORY for too small an `out`, which does not undo what the card did; and the session's
+ * errors: GONE, TIMEOUT, TRANSPORT, PROTOCOL, ENDLESS, and FILE when the trace cannot be written
+ * (an answer that is in is still given; the next command is then not sent). After GONE and TIMEOUT
+ * the session is dead: every later call gives the same again.
  */
 SIMTIE_API int simtie_transmit(struct simtie_session *session, const uint8_t *command,
 			       size_t command_len, uint8_t *out, size_t size, size_t *out_len);
@@ -165,8 +205,12 @@ struct simtie_info {
 	bool has_iccid;
 };
 
-/* Selects the applet on the basic channel and reads what it says of itself.
- * SIMTIE_ERR_NO_APPLET; SIMTIE_ERR_PROTOCOL; the session's errors. */
+/*
+ * Selects the applet and reads what it says of itself. With `info` NULL it is selected and nothing
+ * is read, which is the shortest on the line: an attestation then takes three commands.
+ * A terminated card is selected too; simtie_status_word() is SIMTIE_SW_TERMINATED if `info` is NULL.
+ * SIMTIE_ERR_NO_APPLET; SIMTIE_ERR_PROTOCOL; SIMTIE_ERR_CARD; the session's errors.
+ */
 SIMTIE_API int simtie_select(struct simtie_session *session, struct simtie_info *info);
 
 /* PINs and PUKs are strings of decimal digits: 4 to 8, and 8. SIMTIE_ERR_ARGUMENT for others, before
@@ -244,7 +288,8 @@ SIMTIE_API int simtie_get_log(struct simtie_session *session,
 			      struct simtie_log_entry entries[SIMTIE_LOG_ENTRIES], size_t *count);
 
 /* Opens a further logical channel and says its number, 1 to 3; closes one. The applet has to be
- * selected on it anew; simtie_use_channel() directs the calls above to it. */
+ * selected on it anew; simtie_use_channel() (0 to 3) directs the calls above to it. Closing the one
+ * in use goes back to channel 0. */
 SIMTIE_API int simtie_channel_open(struct simtie_session *session, uint8_t *channel);
 SIMTIE_API int simtie_channel_close(struct simtie_session *session, uint8_t channel);
 SIMTIE_API int simtie_use_channel(struct simtie_session *session, uint8_t channel);
