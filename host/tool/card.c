@@ -3,6 +3,7 @@
 #include "output.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -100,29 +101,41 @@ static void describe(const struct simtie_session *session, int error, int cause,
 		snprintf(text, MESSAGE_SIZE, "%s", simtie_strerror(error));
 }
 
+int card_refused(const struct common_options *common, int exit_code, const char *code,
+		 const char *format, ...)
+{
+	char message[MESSAGE_SIZE];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(message, sizeof(message), format, list);
+	va_end(list);
+	output_error("%s", message);
+	if (common->json &&
+	    output_json(json_pack("{s:s,s:s}", "error", code, "message", message)) != TOOL_DONE)
+		return TOOL_IO;
+	return exit_code;
+}
+
 /* Prints a failure in both forms. `tries` below 0: not known. */
 static int tell(const struct common_options *common, const struct simtie_session *session,
 		const char *what, int error, const char *text, int tries)
 {
-	char message[MESSAGE_SIZE];
+	char message[2 * MESSAGE_SIZE], sw[5];
+	json_t *object;
 
 	snprintf(message, sizeof(message), "%s%s%s", what ? what : "", what ? ": " : "", text);
 	output_error("%s", message);
-	if (common->json) {
-		json_t *object =
-			json_pack("{s:s,s:s}", "error", card_error_code(error), "message", message);
-		char sw[5];
-
-		if (error == SIMTIE_ERR_CARD && session) {
-			snprintf(sw, sizeof(sw), "%04X", simtie_status_word(session));
-			json_object_set_new(object, "statusWord", json_string(sw));
-		}
-		if (tries >= 0)
-			json_object_set_new(object, "triesLeft", json_integer(tries));
-		if (output_json(object) != TOOL_DONE)
-			return TOOL_IO;
+	if (!common->json)
+		return card_exit_code(error);
+	object = json_pack("{s:s,s:s}", "error", card_error_code(error), "message", message);
+	if (error == SIMTIE_ERR_CARD && session) {
+		snprintf(sw, sizeof(sw), "%04X", simtie_status_word(session));
+		json_object_set_new(object, "statusWord", json_string(sw));
 	}
-	return card_exit_code(error);
+	if (tries >= 0)
+		json_object_set_new(object, "triesLeft", json_integer(tries));
+	return output_json(object) == TOOL_DONE ? card_exit_code(error) : TOOL_IO;
 }
 
 int card_failed(const struct common_options *common, const struct simtie_session *session,

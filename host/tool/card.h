@@ -38,6 +38,13 @@ int card_failed(const struct common_options *common, const struct simtie_session
 int card_failed_secret(const struct common_options *common, const struct simtie_session *session,
 		       const char *what, int error, const char *name);
 
+/*
+ * The same for what the tool itself refuses to do: `code` is for programs, "NOT_FACTORY". Returns
+ * `exit_code`.
+ */
+int card_refused(const struct common_options *common, int exit_code, const char *code,
+		 const char *format, ...) __attribute__((format(printf, 4, 5)));
+
 /* "SIMTIE_ERR_NO_CARD" without its prefix, for programs. Static. */
 const char *card_error_code(int error);
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -234,4 +235,46 @@ int secret_read(const struct command *command, const struct secret_source *sourc
 out:
 	explicit_bzero(line, sizeof(line));
 	return result;
+}
+
+/* Uniform digits: of the 256 values of a byte the last six would favour some. */
+static bool random_digits(unsigned digits, char secret[SECRET_SIZE])
+{
+	for (unsigned i = 0; i < digits;) {
+		unsigned char byte;
+
+		if (getrandom(&byte, 1, 0) != 1)
+			return false;
+		if (byte < 250)
+			secret[i++] = (char)('0' + byte % 10);
+	}
+	secret[digits] = '\0';
+	return true;
+}
+
+int secret_generate(const struct command *command, const struct secret_source *source,
+		    unsigned digits, char secret[SECRET_SIZE])
+{
+	bool written;
+	int fd;
+
+	if (!source->file || strcmp(source->file, "-") == 0 || source->fd.given)
+		return options_wrong(command, "--generate needs --%s-file, a file to be written",
+				     source->option);
+	fd = open(source->file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		output_error("cannot write the file of --%s-file: %s; --generate makes new files "
+			     "only",
+			     source->option, strerror(errno));
+		return TOOL_IO;
+	}
+	written =
+		random_digits(digits, secret) && dprintf(fd, "%s\n", secret) > 0 && fsync(fd) == 0;
+	if (close(fd) == 0 && written)
+		return TOOL_DONE;
+	output_error("cannot write the file of --%s-file: %s; nothing was sent to the card",
+		     source->option, strerror(errno));
+	unlink(source->file);
+	secret_wipe(secret);
+	return TOOL_IO;
 }

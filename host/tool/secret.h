@@ -60,6 +60,13 @@ struct secret_source {
 int secret_read(const struct command *command, const struct secret_source *source, bool twice,
 		char secret[SECRET_SIZE]);
 
+/*
+ * Makes up a secret of `digits` random digits and writes it to the file that the source names,
+ * mode 0600, flushed; the file must not be there yet. Returns as secret_read().
+ */
+int secret_generate(const struct command *command, const struct secret_source *source,
+		    unsigned digits, char secret[SECRET_SIZE]);
+
 /* Whether it would have to ask at the terminal. */
 bool secret_asks(const struct secret_source *source);
 

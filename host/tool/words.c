@@ -43,16 +43,21 @@ const char *words_consent(uint8_t consent)
 	return "unknown";
 }
 
+#define WORDS_ROW(format, number, text) {format, number, text},
+
+static const struct {
+	enum tag_format format;
+	unsigned number;
+	const char *text;
+} texts[] = {ENUM_TEXTS(WORDS_ROW)};
+
 const char *words_debug_status(uint8_t status)
 {
-#define WORD(form, number, text)                                                                   \
-	if (form == FORMAT_DEBUG_STATUS && number == status)                                       \
-		word = text;
-	const char *word = "unknown";
-
-	ENUM_TEXTS(WORD)
-#undef WORD
-	return word;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (texts[i].format == FORMAT_DEBUG_STATUS && texts[i].number == status)
+			return texts[i].text;
+	}
+	return "unknown";
 }
 
 char *words_version(const uint8_t version[static 3], char text[static 16])
