@@ -123,6 +123,8 @@ static size_t unfinished(struct bytes value)
 
 		if (byte >= 0xC0)
 			return back < whole ? back : 0;
+		if (byte < 0x80)
+			break;
 	}
 	return 0;
 }
