@@ -76,8 +76,8 @@ static inline bool journal_has(const struct journal *journal, uint8_t id)
  *
  * What fits depends on what is stored, never on how it came there. With a value counted as its
  * length rounded up to 4, plus 4, and a removal as 4: the writes of one commit must fit in
- * page_size - 52 bytes, and all values that would then be stored in
- * (page_count - 2) * (page_size - 36) - (page_count - 3) * JOURNAL_VALUE_MAX bytes.
+ * page_size - 60 bytes, and all values that would then be stored in
+ * (page_count - 2) * (page_size - 44) - (page_count - 3) * JOURNAL_VALUE_MAX bytes.
  */
 enum journal_result journal_commit(struct journal *journal, const struct journal_write *writes,
 				   size_t count);

@@ -11,6 +11,7 @@
 #include "journal.h"
 
 #define JOURNAL_PAGE_HEADER   24
+#define JOURNAL_PAGE_FRAMES   32 /* where the frames begin; between: the mark of a successor */
 #define JOURNAL_FRAME_HEADER  8
 #define JOURNAL_FRAME_MIN     16 /* a frame without records */
 #define JOURNAL_RECORD_HEADER 4

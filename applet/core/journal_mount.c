@@ -4,17 +4,17 @@
  */
 #include "journal_layout.h"
 
-/* Whether bytes `from` to page_size of a page are blank. */
+/* Whether bytes `from` to `end` of a page are blank. */
 static enum journal_result mount_blank(const struct port *port, uint16_t page, uint32_t from,
-				       bool *blank)
+				       uint32_t end, bool *blank)
 {
 	uint8_t staging[JOURNAL_STAGING];
 	bool ok = true;
 
 	port->alive(port->context);
 	*blank = true;
-	while (ok && *blank && from < port->page_size) {
-		size_t some = port->page_size - from;
+	while (ok && *blank && from < end) {
+		size_t some = end - from;
 
 		if (some > sizeof(staging))
 			some = sizeof(staging);
@@ -67,13 +67,13 @@ static enum journal_result mount_page(struct journal *journal, uint32_t sequence
 	struct journal_frame frame;
 
 	port->alive(port->context);
-	*end = JOURNAL_PAGE_HEADER;
+	*end = JOURNAL_PAGE_FRAMES;
 	do {
 		if (!journal_frame_read(port, page, sequence, *end, &frame))
 			return JOURNAL_IO;
-		if (!frame.whole)
+		if (!frame.whole && expected == JOURNAL_COMMIT)
 			return JOURNAL_OK;
-		if (frame.kind != expected)
+		if (!frame.whole || frame.kind != expected)
 			return JOURNAL_CORRUPT;
 		result = mount_frame(journal, journal_page_offset(port, page) + *end, &frame);
 		if (result != JOURNAL_OK)
@@ -98,13 +98,13 @@ static enum journal_result mount_torn(const struct port *port, uint32_t sequence
 	struct journal_frame frame;
 	bool rest_blank;
 
-	result = mount_blank(port, page, end, blank);
+	result = mount_blank(port, page, end, port->page_size, blank);
 	if (result != JOURNAL_OK || *blank)
 		return result;
 	if (!journal_frame_read(port, page, sequence, end, &frame))
 		return JOURNAL_IO;
 	if (frame.intact) {
-		result = mount_blank(port, page, end + frame.size, &rest_blank);
+		result = mount_blank(port, page, end + frame.size, port->page_size, &rest_blank);
 		return result == JOURNAL_OK && !rest_blank ? JOURNAL_CORRUPT : result;
 	}
 	while (end += PORT_PROGRAM_UNIT, end < port->page_size) {
@@ -122,10 +122,28 @@ static enum journal_result mount_opened(const struct port *port, uint32_t sequen
 	uint16_t page = (uint16_t)(sequence % port->page_count);
 	struct journal_frame frame;
 
-	if (!journal_frame_read(port, page, sequence, JOURNAL_PAGE_HEADER, &frame))
+	if (!journal_frame_read(port, page, sequence, JOURNAL_PAGE_FRAMES, &frame))
 		return JOURNAL_IO;
 	*opened = frame.whole;
 	return JOURNAL_OK;
+}
+
+/*
+ * No page was ever open after this one: it does not bear the mark of a successor, and what follows
+ * it is not a page that has only lost its header (which was durable before the rest).
+ */
+static enum journal_result mount_last(const struct port *port, uint32_t sequence)
+{
+	enum journal_result result;
+	bool unmarked, opened;
+
+	result = mount_blank(port, (uint16_t)(sequence % port->page_count), JOURNAL_PAGE_HEADER,
+			     JOURNAL_PAGE_FRAMES, &unmarked);
+	if (result == JOURNAL_OK)
+		result = mount_opened(port, sequence + 1, &opened);
+	if (result == JOURNAL_OK && (!unmarked || opened))
+		return JOURNAL_CORRUPT;
+	return result;
 }
 
 /* The newest page header. JOURNAL_ABSENT: there is none. */
@@ -197,7 +215,7 @@ static enum journal_result mount_first(const struct port *port)
 {
 	uint8_t expected[JOURNAL_PAGE_HEADER];
 	uint8_t header[JOURNAL_PAGE_HEADER];
-	uint32_t from = JOURNAL_PAGE_HEADER + JOURNAL_FRAME_MIN;
+	uint32_t from = JOURNAL_PAGE_FRAMES + JOURNAL_FRAME_MIN;
 
 	journal_page_encode(port, &(struct journal_page){0}, expected);
 	if (!port->read(port->context, 0, header, sizeof(header)))
@@ -208,7 +226,7 @@ static enum journal_result mount_first(const struct port *port)
 	}
 	for (uint16_t page = 0; page < port->page_count; page++) {
 		bool blank;
-		enum journal_result result = mount_blank(port, page, from, &blank);
+		enum journal_result result = mount_blank(port, page, from, port->page_size, &blank);
 
 		if (result != JOURNAL_OK)
 			return result;
@@ -248,7 +266,7 @@ enum journal_result journal_mount(struct journal *journal)
 		result = mount_opened(port, journal->sequence, &opened);
 	if (result == JOURNAL_OK && !opened) {
 		/* Power went while this page was being opened: the one before is still the head. */
-		result = mount_torn(port, journal->sequence, JOURNAL_PAGE_HEADER, &blank);
+		result = mount_torn(port, journal->sequence, JOURNAL_PAGE_FRAMES, &blank);
 		if (result == JOURNAL_OK && journal->sequence == 0)
 			return mount_first(port);
 		journal->sequence--;
@@ -262,11 +280,6 @@ enum journal_result journal_mount(struct journal *journal)
 		return result;
 	journal->head = (uint16_t)(journal->sequence % port->page_count);
 	journal->head_used = blank && !cut ? journal->head_end : port->page_size;
-
-	/* An open page whose header is gone was damaged, for the header was there before the rest.
-	 */
-	result = mount_opened(port, journal->sequence + 1, &opened);
-	if (result != JOURNAL_OK)
-		return result;
-	return opened ? JOURNAL_CORRUPT : mount_live(journal);
+	result = mount_last(port, journal->sequence);
+	return result == JOURNAL_OK ? mount_live(journal) : result;
 }

@@ -10,6 +10,12 @@ struct write_moves {
 	uint16_t to[JOURNAL_IDS]; /* 0: it stays; else it moves, and once copied: as in at[] */
 };
 
+/* What the records of a frame may take that has a page to itself. */
+static uint32_t write_room(const struct port *port)
+{
+	return port->page_size - JOURNAL_PAGE_FRAMES - JOURNAL_FRAME_HEADER - JOURNAL_CRC_SIZE;
+}
+
 /* How many pages the newest value of an id lies behind the head. */
 static uint32_t write_age(const struct journal *journal, uint8_t id)
 {
@@ -47,8 +53,7 @@ static bool write_plan(const struct journal *journal, uint32_t need, uint32_t ag
 		       struct write_moves *moves)
 {
 	const struct port *port = journal->port;
-	uint32_t room =
-		port->page_size - JOURNAL_PAGE_HEADER - JOURNAL_FRAME_HEADER - JOURNAL_CRC_SIZE;
+	uint32_t room = write_room(port);
 
 	memset(moves, 0, sizeof(*moves));
 	if (!write_choose(journal, port->page_count - 2u, UINT32_MAX, moves))
@@ -56,7 +61,7 @@ static bool write_plan(const struct journal *journal, uint32_t need, uint32_t ag
 	/* They stood in one page; if they are more now, the memory has changed underneath. */
 	if (moves->body > room)
 		return false;
-	if (JOURNAL_PAGE_HEADER + journal_frame_size(moves->body) + need > port->page_size)
+	if (JOURNAL_PAGE_FRAMES + journal_frame_size(moves->body) + need > port->page_size)
 		return write_choose(journal, age, room, moves);
 	return true;
 }
@@ -65,11 +70,11 @@ static bool write_plan(const struct journal *journal, uint32_t need, uint32_t ag
 static bool write_copies(const struct journal *journal, uint16_t page, uint32_t sequence,
 			 struct write_moves *moves)
 {
-	uint32_t at = journal_page_offset(journal->port, page) + JOURNAL_PAGE_HEADER +
+	uint32_t at = journal_page_offset(journal->port, page) + JOURNAL_PAGE_FRAMES +
 		      JOURNAL_FRAME_HEADER;
 	struct journal_writer writer;
 
-	journal_frame_begin(&writer, journal->port, page, sequence, JOURNAL_PAGE_HEADER,
+	journal_frame_begin(&writer, journal->port, page, sequence, JOURNAL_PAGE_FRAMES,
 			    JOURNAL_COPY, moves->body);
 	for (uint8_t id = 0; id < JOURNAL_IDS; id++) {
 		size_t len;
@@ -97,7 +102,9 @@ static bool write_copies(const struct journal *journal, uint16_t page, uint32_t 
 static enum journal_result write_advance(struct journal *journal, uint32_t need, uint32_t age)
 {
 	const struct port *port = journal->port;
-	uint16_t page = journal_page_after(port, journal->head);
+	static const uint8_t mark[JOURNAL_PAGE_FRAMES - JOURNAL_PAGE_HEADER];
+	uint16_t old = journal->head;
+	uint16_t page = journal_page_after(port, old);
 	struct journal_page header = {journal->sequence + 1, journal->head_end};
 	uint8_t encoded[JOURNAL_PAGE_HEADER];
 	struct write_moves moves;
@@ -123,8 +130,13 @@ static enum journal_result write_advance(struct journal *journal, uint32_t need,
 	}
 	journal->sequence = header.sequence;
 	journal->head = page;
-	journal->head_end = JOURNAL_PAGE_HEADER + journal_frame_size(moves.body);
+	journal->head_end = JOURNAL_PAGE_FRAMES + journal_frame_size(moves.body);
 	journal->head_used = journal->head_end;
+	/* From now on the old head without this page is an image that has lost it. */
+	if (header.sequence > 0 &&
+	    !port->program(port->context, journal_page_offset(port, old) + JOURNAL_PAGE_HEADER,
+			   mark, sizeof(mark)))
+		return JOURNAL_IO;
 	return JOURNAL_OK;
 }
 
@@ -171,8 +183,7 @@ static enum journal_result write_measure(const struct journal *journal,
  * in may be wasted. */
 static uint32_t write_capacity(const struct port *port)
 {
-	uint32_t room =
-		port->page_size - JOURNAL_PAGE_HEADER - JOURNAL_FRAME_HEADER - JOURNAL_CRC_SIZE;
+	uint32_t room = write_room(port);
 
 	return (port->page_count - 2u) * room - (port->page_count - 3u) * JOURNAL_VALUE_MAX;
 }
@@ -229,7 +240,7 @@ enum journal_result journal_commit(struct journal *journal, const struct journal
 	if (result != JOURNAL_OK)
 		return result;
 	size = journal_frame_size(body);
-	if (size > port->page_size - JOURNAL_PAGE_HEADER - JOURNAL_FRAME_MIN ||
+	if (size > port->page_size - JOURNAL_PAGE_FRAMES - JOURNAL_FRAME_MIN ||
 	    live > write_capacity(port))
 		return JOURNAL_FULL;
 	for (uint32_t moved = 0; journal->head_used + size > port->page_size; moved++) {

@@ -66,6 +66,15 @@ static uint8_t reached(struct flash_sim *sim, enum flash_sim_torn torn, size_t i
 	return 0xFF;
 }
 
+static bool is_blank(const uint8_t *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (bytes[i] != 0xFF)
+			return false;
+	}
+	return true;
+}
+
 /* Programs (data) or erases (NULL) a range, as far as `torn` lets it. */
 static void change(struct flash_sim *sim, uint32_t offset, size_t len, const uint8_t *data,
 		   enum flash_sim_torn torn)
@@ -82,13 +91,9 @@ static void change(struct flash_sim *sim, uint32_t offset, size_t len, const uin
 			*byte &= (uint8_t)(data[i] | ~mask);
 	}
 	/* A torn operation leaves a unit programmed if it can be seen to be. */
-	for (size_t unit = offset / UNIT; unit < (offset + len) / UNIT; unit++) {
-		bool blank = true;
-
-		for (size_t i = 0; i < UNIT; i++)
-			blank = blank && sim->memory[unit * UNIT + i] == 0xFF;
-		sim->programmed[unit] = !blank || (data != NULL && torn == FLASH_SIM_DONE);
-	}
+	for (size_t unit = offset / UNIT; unit < (offset + len) / UNIT; unit++)
+		sim->programmed[unit] = (data != NULL && torn == FLASH_SIM_DONE) ||
+					!is_blank(sim->memory + unit * UNIT, UNIT);
 }
 
 static void pending_forget(struct flash_sim *sim)
@@ -120,23 +125,21 @@ static void remember_synced(struct flash_sim *sim)
 {
 	pending_forget(sim);
 	memcpy(sim->synced, sim->memory, sim->size);
-	memcpy(sim->synced_programmed, sim->programmed, sim->size / UNIT * sizeof(bool));
 }
 
-/* Goes back to the last sync and repeats those operations since that chance lets survive. */
+/* Goes back to the last sync and repeats what chance lets survive of the operations since. */
 static void lose_pending(struct flash_sim *sim)
 {
 	memcpy(sim->memory, sim->synced, sim->size);
-	memcpy(sim->programmed, sim->synced_programmed, sim->size / UNIT * sizeof(bool));
 	for (size_t i = 0; i < sim->pending_count; i++) {
 		const struct flash_sim_pending *pending = &sim->pending[i];
+		enum flash_sim_torn torn = FLASH_SIM_UNDONE;
 
 		if (flash_sim_chance(sim, 2))
-			change(sim, pending->offset, pending->len, pending->data,
-			       FLASH_SIM_TORN_BYTES);
-		else if (flash_sim_chance(sim, 2))
-			change(sim, pending->offset, pending->len, pending->data, FLASH_SIM_DONE);
+			torn = flash_sim_chance(sim, 2) ? FLASH_SIM_DONE : FLASH_SIM_TORN_BYTES;
+		change(sim, pending->offset, pending->len, pending->data, torn);
 	}
+	remember_synced(sim);
 }
 
 /* Whether the call under way is the one to fail. */
@@ -150,6 +153,17 @@ static bool fails(struct flash_sim *sim, unsigned kind)
 	}
 	sim->fail_times--;
 	return true;
+}
+
+/*
+ * Memory that loses operations as lose_unsynced has it is a file, which knows no programmed units:
+ * there, what reads as blank is blank.
+ */
+static void go_off(struct flash_sim *sim)
+{
+	sim->off = true;
+	for (size_t unit = 0; sim->lose_unsynced && unit < sim->size / UNIT; unit++)
+		sim->programmed[unit] = !is_blank(sim->memory + unit * UNIT, UNIT);
 }
 
 /* Counts an operation; true if power goes at this one. */
@@ -167,7 +181,7 @@ static bool operate(struct flash_sim *sim, unsigned kind, uint32_t offset, size_
 		if (sim->lose_unsynced)
 			lose_pending(sim);
 		change(sim, offset, len, data, sim->cut_torn);
-		sim->off = true;
+		go_off(sim);
 		return false;
 	}
 	if (fails(sim, kind)) {
@@ -244,7 +258,8 @@ static bool sim_sync(void *context)
 	cut = cut_here(sim);
 	if (cut && sim->cut_torn != FLASH_SIM_DONE && sim->lose_unsynced)
 		lose_pending(sim);
-	sim->off = cut;
+	if (cut)
+		go_off(sim);
 	if (cut || fails(sim, FLASH_SIM_SYNC))
 		return false;
 	if (sim->lose_unsynced)
@@ -295,7 +310,6 @@ void flash_sim_init(struct flash_sim *sim, uint32_t page_size, uint16_t page_cou
 	sim->programmed = allocate(sim->size / UNIT, sizeof(bool));
 	sim->erases = allocate(page_count, sizeof(*sim->erases));
 	sim->synced = allocate(sim->size, 1);
-	sim->synced_programmed = allocate(sim->size / UNIT, sizeof(bool));
 	remember_synced(sim);
 	flash_sim_seed(sim, 1);
 }
@@ -307,7 +321,6 @@ void flash_sim_free(struct flash_sim *sim)
 	free(sim->programmed);
 	free(sim->erases);
 	free(sim->synced);
-	free(sim->synced_programmed);
 	memset(sim, 0, sizeof(*sim));
 }
 

@@ -90,8 +90,7 @@ struct flash_sim {
 	unsigned long fail_in;
 	unsigned long fail_times;
 	enum flash_sim_torn fail_torn;
-	uint8_t *synced; /* memory and programmed as of the last sync, kept if lose_unsynced */
-	bool *synced_programmed;
+	uint8_t *synced; /* memory as of the last sync, kept if lose_unsynced */
 	struct flash_sim_pending *pending;
 	size_t pending_count;
 };

@@ -85,7 +85,7 @@ bool model_fits(const struct model *model, const struct port *port,
 	}
 	for (size_t id = 0; id < JOURNAL_IDS; id++)
 		stored += present[id] ? cost(len[id]) : 0;
-	return commit <= port->page_size - 52 &&
-	       stored <= (port->page_count - 2) * (port->page_size - 36) -
+	return commit <= port->page_size - 60 &&
+	       stored <= (port->page_count - 2) * (port->page_size - 44) -
 				 (port->page_count - 3) * JOURNAL_VALUE_MAX;
 }
