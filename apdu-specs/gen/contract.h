@@ -260,7 +260,7 @@ enum tag {
 	TAG_LOG_CONSENT = 0x0082, /* consent */
 	TAG_LOG_HASH = 0x0083, /* first 16 bytes of SHA-256 of the audience */
 	TAG_LOG_AUDIENCE = 0x0084, /* first 24 bytes of the audience */
-	TAG_LOG_SEEDED = 0x0085, /* 1: made with keys or random numbers of a test seed; absent otherwise */
+	TAG_LOG_SEEDED = 0x0085, /* 1: made with keys or random numbers of a test seed */
 };
 
 /* How a tool shows a value. */
@@ -328,7 +328,7 @@ enum tag_format {
 	X(LOG_CONSENT, 0x0082, TAG_LOG_ENTRY, COMMAND_NONE, FORMAT_CONSENT, false, "consent") \
 	X(LOG_HASH, 0x0083, TAG_LOG_ENTRY, COMMAND_NONE, FORMAT_HEX, false, "first 16 bytes of SHA-256 of the audience") \
 	X(LOG_AUDIENCE, 0x0084, TAG_LOG_ENTRY, COMMAND_NONE, FORMAT_TEXT, false, "first 24 bytes of the audience") \
-	X(LOG_SEEDED, 0x0085, TAG_LOG_ENTRY, COMMAND_NONE, FORMAT_UINT, false, "1: made with keys or random numbers of a test seed; absent otherwise")
+	X(LOG_SEEDED, 0x0085, TAG_LOG_ENTRY, COMMAND_NONE, FORMAT_UINT, false, "1: made with keys or random numbers of a test seed")
 
 /* X(format, value, text) */
 #define ENUM_TEXTS(X) \

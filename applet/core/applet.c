@@ -16,8 +16,9 @@ static bool load_lifecycle(struct applet *applet)
 	applet->lifecycle = LIFECYCLE_FACTORY;
 	if (result == JOURNAL_ABSENT)
 		return true;
-	if (result != JOURNAL_OK || (value != LIFECYCLE_FACTORY && value != LIFECYCLE_PERSONALISED &&
-				     value != LIFECYCLE_TERMINATED))
+	if (result != JOURNAL_OK ||
+	    (value != LIFECYCLE_FACTORY && value != LIFECYCLE_PERSONALISED &&
+	     value != LIFECYCLE_TERMINATED))
 		return false;
 	applet->lifecycle = (enum lifecycle)value;
 	return true;
@@ -28,6 +29,8 @@ enum journal_result applet_open(struct applet *applet, const struct port *port)
 	enum journal_result result;
 
 	*applet = (struct applet){.port = port};
+	if (port->seeded && port->debug_status != PORT_DEBUG_ENABLED)
+		return JOURNAL_UNUSABLE; /* repeatable keys never pass for hardware */
 	result = journal_open(&applet->journal, port);
 	if (result != JOURNAL_OK)
 		return result;

@@ -13,7 +13,8 @@
 #include "contract.h"
 #include "journal.h"
 
-/* The transmission protocol that the reader chose (ISO/IEC 7816-3): it decides who trims lengths. */
+/* The transmission protocol that the reader chose (ISO/IEC 7816-3): it decides who trims lengths.
+ */
 enum applet_protocol {
 	APPLET_T0,
 	APPLET_T1,
@@ -37,9 +38,9 @@ struct applet {
 	struct journal journal;
 	enum applet_protocol protocol;
 	enum lifecycle lifecycle;
-	uint32_t counter;         /* of the newest attestation; 0 before the first */
-	bool shut;                /* self-test or random source failed: nothing works until reset */
-	uint8_t random_check[8];  /* fingerprint of the random block before this one */
+	uint32_t counter;        /* of the newest attestation; 0 before the first */
+	bool shut;               /* self-test or random source failed: nothing works until reset */
+	uint8_t random_check[8]; /* fingerprint of the random block before this one */
 	struct channel channels[LIMIT_CHANNELS];
 
 	/* Command chaining (ISO/IEC 7816-4 §5.1.1.1): data gathered so far under one header. */

@@ -103,8 +103,7 @@ void attest_put_compact(struct writer *out, const struct attestation *attestatio
 {
 	const uint8_t status = (uint8_t)(attestation->debug_status << 4 | attestation->consent);
 
-	writer_put(out,
-		   bytes_of(attestation->sealed_counter, sizeof attestation->sealed_counter));
+	writer_put(out, bytes_of(attestation->sealed_counter, sizeof attestation->sealed_counter));
 	writer_put(out, bytes_of(&status, 1));
 	writer_put(out, bytes_of(attestation->signature, sizeof attestation->signature));
 }

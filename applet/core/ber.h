@@ -2,8 +2,9 @@
  * BER-TLV data objects as ISO/IEC 7816-4 §5.4.2 narrows them: tags of one or two bytes, lengths of
  * one to three.
  *
- * Reading borrows from the input and refuses what does not lie in it whole. Writing goes to a buffer
- * of the caller's; an object that does not fit marks the writer as overflowed and is left out.
+ * Reading borrows from the input and refuses what does not lie in it whole. Writing goes to a
+ * buffer of the caller's; an object that does not fit marks the writer as overflowed and is left
+ * out.
  */
 #ifndef SIMTIE_CORE_BER_H
 #define SIMTIE_CORE_BER_H

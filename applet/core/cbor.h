@@ -1,8 +1,8 @@
 /*
  * Just enough CBOR to write an attestation: deterministic encoding (RFC 8949 §4.2.1), no reading.
  *
- * Items go to a struct writer (ber.h); one that does not fit marks it as overflowed. The caller puts
- * map keys in order.
+ * Items go to a struct writer (ber.h); one that does not fit marks it as overflowed. The caller
+ * puts map keys in order.
  */
 #ifndef SIMTIE_CORE_CBOR_H
 #define SIMTIE_CORE_CBOR_H

@@ -17,7 +17,8 @@ uint16_t cmd_change_reference_data(struct applet *applet, struct command *comman
 	if (result != PIN_RIGHT)
 		return pin_refusal(result, left);
 
-	const struct journal_write writes[] = {pin_set(PIN_HOLDER, new), pin_tries_back(PIN_HOLDER)};
+	const struct journal_write writes[] = {pin_set(PIN_HOLDER, new),
+					       pin_tries_back(PIN_HOLDER)};
 
 	if (journal_commit(&applet->journal, writes, 2) != JOURNAL_OK)
 		return SW_MEMORY_FAILURE;

@@ -111,8 +111,7 @@ static void put_log_entry(struct writer *out, const uint8_t *entry, size_t len)
 	ber_put_u8(out, TAG_LOG_CONSENT, entry[LOG_AT_CONSENT]);
 	ber_put(out, TAG_LOG_HASH, bytes_of(entry + LOG_AT_HASH, LIMIT_LOG_HASH_SIZE));
 	ber_put(out, TAG_LOG_AUDIENCE, bytes_of(entry + LOG_AT_AUDIENCE, len - LOG_AT_AUDIENCE));
-	if (entry[LOG_AT_FLAGS] & LOG_FLAG_SEEDED)
-		ber_put_u8(out, TAG_LOG_SEEDED, 1);
+	ber_put_u8(out, TAG_LOG_SEEDED, entry[LOG_AT_FLAGS] & LOG_FLAG_SEEDED);
 	ber_close(out, template);
 }
 

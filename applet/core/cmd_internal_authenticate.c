@@ -35,10 +35,9 @@ static bool absent_or_sized(struct bytes value, size_t len)
 
 static bool purpose_valid(struct bytes purpose)
 {
-	return purpose.ptr == NULL ||
-	       (purpose.len == 1 &&
-		(*purpose.ptr == PURPOSE_GENERIC || *purpose.ptr == PURPOSE_REGISTRATION ||
-		 *purpose.ptr == PURPOSE_PROVISIONING));
+	return purpose.ptr == NULL || (purpose.len == 1 && (*purpose.ptr == PURPOSE_GENERIC ||
+							    *purpose.ptr == PURPOSE_REGISTRATION ||
+							    *purpose.ptr == PURPOSE_PROVISIONING));
 }
 
 static bool request_parse(struct bytes data, struct request *request)
@@ -66,6 +65,7 @@ static bool request_parse(struct bytes data, struct request *request)
 static uint16_t take_consent(struct applet *applet, struct channel *channel, struct bytes pin)
 {
 	bool verified = channel->verified;
+	enum pin_result result;
 	uint8_t left;
 
 	if (applet->lifecycle != LIFECYCLE_PERSONALISED || applet->counter == LOG_COUNTER_MAX)
@@ -75,7 +75,8 @@ static uint16_t take_consent(struct applet *applet, struct channel *channel, str
 	channel->verified = false; /* used up, whatever happens now */
 	if (pin.ptr == NULL)
 		return SW_OK;
-	return pin_refusal(pin_try(applet, PIN_HOLDER, pin, &left), left);
+	result = pin_try(applet, PIN_HOLDER, pin, &left);
+	return result == PIN_RIGHT ? SW_OK : pin_refusal(result, left);
 }
 
 /* Commits counter and log entry, and with them the tries of a PIN that came along. */

@@ -11,7 +11,8 @@ static uint16_t personalise(struct applet *applet)
 	const struct journal_write write = {RECORD_LIFECYCLE, {&state_personalised, 1}};
 
 	if (!journal_has(&applet->journal, RECORD_KEY) ||
-	    !journal_has(&applet->journal, RECORD_PIN) || !journal_has(&applet->journal, RECORD_PUK))
+	    !journal_has(&applet->journal, RECORD_PIN) ||
+	    !journal_has(&applet->journal, RECORD_PUK))
 		return SW_CONDITIONS;
 	if (journal_commit(&applet->journal, &write, 1) != JOURNAL_OK)
 		return SW_MEMORY_FAILURE;

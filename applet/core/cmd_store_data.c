@@ -3,7 +3,9 @@
 #include "pin.h"
 #include "records.h"
 
-#define WRITES_MAX 6 /* PIN and PUK with their tries, ICCID, certificate */
+#define WRITES_MAX                                                                                 \
+	8 /* PIN and PUK with their tries, ICCID, certificate; and one object too many             \
+	   */
 
 /* The writes of one object, appended at writes[*count]. False: unknown, or out of bounds. */
 static bool add_object(const struct ber *object, struct journal_write *writes, size_t *count)
@@ -40,7 +42,8 @@ static bool repeated(const struct journal_write *writes, size_t from, size_t cou
 }
 
 /* False: the data is not a run of known objects, each once. */
-static bool collect(struct bytes data, struct journal_write writes[static WRITES_MAX], size_t *count)
+static bool collect(struct bytes data, struct journal_write writes[static WRITES_MAX],
+		    size_t *count)
 {
 	struct ber object;
 

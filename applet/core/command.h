@@ -1,10 +1,10 @@
 /*
  * What dispatch hands to a command's handler, and how the handler answers.
  *
- * When a handler runs, CLA, INS, P1, P2 and the length of the data are ones that the contract allows
- * and the channel is open; only what the table cannot say is left to check. It returns the status
- * word and appends response data to `out`; with a status other than 9000 or a warning the data is
- * dropped.
+ * When a handler runs, CLA, INS, P1, P2 and the length of the data are ones that the contract
+ * allows and the channel is open; only what the table cannot say is left to check. It returns the
+ * status word and appends response data to `out`; with a status other than 9000 or a warning the
+ * data is dropped.
  */
 #ifndef SIMTIE_CORE_COMMAND_H
 #define SIMTIE_CORE_COMMAND_H
@@ -13,7 +13,7 @@
 #include "ber.h"
 
 struct command {
-	uint8_t header[4];       /* CLA without its chaining bit, INS, P1, P2 */
+	uint8_t header[4]; /* CLA without its chaining bit, INS, P1, P2 */
 	uint8_t p1, p2;
 	uint8_t channel_number;
 	struct channel *channel; /* the logical channel that the command came on */
@@ -32,10 +32,10 @@ COMMANDS(COMMAND_HANDLER)
 struct command_row {
 	command_handler *handler;
 	uint8_t cla, ins;
-	const char *p1, *p2;      /* values allowed, as many as the counts say; any when 0 */
+	const char *p1, *p2; /* values allowed, as many as the counts say; any when 0 */
 	uint8_t p1_count, p2_count;
 	uint16_t lc_min, lc_max, lc_step;
-	uint8_t flags;            /* enum command_flag */
+	uint8_t flags; /* enum command_flag */
 };
 
 /* The row of an instruction in a class (00 or 80); NULL when there is none. */

@@ -1,6 +1,6 @@
 /*
- * From an APDU to its handler: every check that the contract's table can express is made here, once,
- * in the order of apdu-specs/common.toml.
+ * From an APDU to its handler: every check that the contract's table can express is made here,
+ * once, in the order of apdu-specs/common.toml.
  */
 #include "apdu.h"
 #include "chain.h"

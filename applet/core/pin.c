@@ -51,7 +51,8 @@ enum pin_result pin_try(struct applet *applet, enum pin_id id, struct bytes gues
 	*left = tries - 1;
 	if (!charge(applet, id, *left))
 		return PIN_UNCHARGED;
-	if (journal_read(&applet->journal, pins[id].value, value, sizeof value, &len) == JOURNAL_OK &&
+	if (journal_read(&applet->journal, pins[id].value, value, sizeof value, &len) ==
+		    JOURNAL_OK &&
 	    len == sizeof value && guess.len == sizeof value &&
 	    bytes_equal_secret(value, guess.ptr, sizeof value))
 		result = PIN_RIGHT;

@@ -36,7 +36,8 @@ struct journal_write pin_tries_back(enum pin_id id);
 /* The write that sets a PIN; `value` must live until the commit. */
 struct journal_write pin_set(enum pin_id id, struct bytes value);
 
-/* Whether the bytes are a PIN (4 to 8 digits padded with FF, TS 102 221 §9.5.1) or a PUK (8 digits). */
+/* Whether the bytes are a PIN (4 to 8 digits padded with FF, TS 102 221 §9.5.1) or a PUK (8
+ * digits). */
 bool pin_well_formed(enum pin_id id, struct bytes value);
 
 /* The status word of a result that is not PIN_RIGHT. */

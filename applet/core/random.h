@@ -1,8 +1,9 @@
 /*
  * Random bytes from the port, watched: a source that fails or repeats itself shuts the card.
  *
- * The watch is a repetition count test of cutoff 2 over blocks of 16 bytes (NIST SP 800-90B §4.4.1);
- * a sound source trips it once in 2^64 blocks, for only 8 bytes of each block's hash are kept.
+ * The watch is a repetition count test of cutoff 2 over blocks of 16 bytes (NIST SP 800-90B
+ * §4.4.1); a sound source trips it once in 2^64 blocks, for only 8 bytes of each block's hash are
+ * kept.
  */
 #ifndef SIMTIE_CORE_RANDOM_H
 #define SIMTIE_CORE_RANDOM_H

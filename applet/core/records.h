@@ -18,7 +18,8 @@ enum record {
 	RECORD_PUK_TRIES = 5,   /* as RECORD_PIN_TRIES */
 	RECORD_ICCID = 6,       /* LIMIT_ICCID_SIZE bytes */
 	RECORD_CERTIFICATE = 7, /* DER */
-	RECORD_LOG = 32,        /* and on: attestation number c in record RECORD_LOG + c % LIMIT_LOG_ENTRIES */
+	RECORD_LOG =
+		32, /* and on: attestation number c in record RECORD_LOG + c % LIMIT_LOG_ENTRIES */
 };
 
 _Static_assert(RECORD_LOG + LIMIT_LOG_ENTRIES <= JOURNAL_IDS, "the log needs more records");

@@ -6,7 +6,8 @@
 
 #include <stdbool.h>
 
-/* SHA-256, service-key derivation (HMAC, HKDF, scalars), public key, signature. False: one is wrong. */
+/* SHA-256, service-key derivation (HMAC, HKDF, scalars), public key, signature. False: one is
+ * wrong. */
 bool selftest_passes(void);
 
 #endif

@@ -10,10 +10,10 @@
 
 #include "../core/bytes.h"
 
-#define SHA256_SIZE       32
-#define P256_SCALAR_SIZE  32 /* big-endian */
-#define P256_POINT_SIZE   65 /* uncompressed: 04 || X || Y (SEC 1 §2.3.3) */
-#define ECDSA_SIZE        64 /* r || s, big-endian (RFC 9053 §2.1) */
+#define SHA256_SIZE      32
+#define P256_SCALAR_SIZE 32 /* big-endian */
+#define P256_POINT_SIZE  65 /* uncompressed: 04 || X || Y (SEC 1 §2.3.3) */
+#define ECDSA_SIZE       64 /* r || s, big-endian (RFC 9053 §2.1) */
 
 /* Makes the library ready. Idempotent. */
 bool crypto_init(void);

@@ -26,8 +26,8 @@ bool crypto_sha256(const struct bytes *parts, size_t count, uint8_t digest[stati
 }
 
 /* A key that lives in the library until psa_destroy_key(), which wipes it. */
-static psa_status_t import_key(psa_key_type_t type, psa_key_usage_t usage, psa_algorithm_t algorithm,
-			       struct bytes value, psa_key_id_t *key)
+static psa_status_t import_key(psa_key_type_t type, psa_key_usage_t usage,
+			       psa_algorithm_t algorithm, struct bytes value, psa_key_id_t *key)
 {
 	psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
 
@@ -62,8 +62,8 @@ bool crypto_hmac(struct bytes key, const struct bytes *parts, size_t count,
 
 static psa_status_t import_p256(const uint8_t d[static P256_SCALAR_SIZE], psa_key_id_t *key)
 {
-	return import_key(PSA_KEY_TYPE_ECC_KEY_PAIR(PSA_ECC_FAMILY_SECP_R1), PSA_KEY_USAGE_SIGN_HASH,
-			  PSA_ALG_DETERMINISTIC_ECDSA(PSA_ALG_SHA_256),
+	return import_key(PSA_KEY_TYPE_ECC_KEY_PAIR(PSA_ECC_FAMILY_SECP_R1),
+			  PSA_KEY_USAGE_SIGN_HASH, PSA_ALG_DETERMINISTIC_ECDSA(PSA_ALG_SHA_256),
 			  bytes_of(d, P256_SCALAR_SIZE), key);
 }
 

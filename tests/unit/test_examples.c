@@ -1,0 +1,147 @@
+/*
+ * Every example of the contract against the core, in process, at T=1 and T=0; those with a fault
+ * too, which no real card lets one inject.
+ */
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "core_card.h"
+#include "example.h"
+
+struct bench {
+	struct core_card card;
+	struct example run;
+};
+
+/* One exchange; unless raw, with 61xx and 6Cxx followed as a session would. */
+static int transmit(void *context, bool raw, struct bytes command, uint8_t *out, size_t size,
+		    size_t *len, uint16_t *sw)
+{
+	struct core_card *card = context;
+	struct answer answer = applet_transmit(&card->applet, command);
+	uint8_t again[LIMIT_COMMAND_DATA + 16];
+
+	*len = 0;
+	for (;;) {
+		assert_true(answer.data.len <= size - *len);
+		if (answer.data.len)
+			memcpy(out + *len, answer.data.ptr, answer.data.len);
+		*len += answer.data.len;
+		*sw = answer.sw;
+		if (raw)
+			return 0;
+		if ((answer.sw & 0xFF00) == SW_BYTES_AVAILABLE) {
+			const uint8_t more[] = {command.ptr[0] & 3, INS_GET_RESPONSE, 0, 0,
+						(uint8_t)answer.sw};
+
+			answer = applet_transmit(&card->applet, bytes_of(more, sizeof more));
+		} else if ((answer.sw & 0xFF00) == SW_WRONG_LE) {
+			memcpy(again, command.ptr, command.len);
+			again[command.len - 1] = (uint8_t)answer.sw;
+			answer = applet_transmit(&card->applet, bytes_of(again, command.len));
+		} else {
+			return 0;
+		}
+	}
+}
+
+/* Junk in records that the card does not use, until not even a byte more fits. */
+static void fill(struct core_card *card)
+{
+	static uint8_t junk[JOURNAL_VALUE_MAX];
+	size_t len = sizeof junk;
+
+	for (uint8_t id = 8; id < RECORD_LOG + LIMIT_LOG_ENTRIES && len > 0;) {
+		const struct journal_write write = {id, {junk, len}};
+
+		if (journal_commit(&card->applet.journal, &write, 1) == JOURNAL_OK)
+			id++;
+		else
+			len /= 2;
+	}
+}
+
+static void inject(struct core_card *card, const char *fault)
+{
+	if (strcmp(fault, "memory") == 0)
+		flash_sim_fail(&card->sim, FLASH_SIM_PROGRAM, 1, ULONG_MAX, FLASH_SIM_UNDONE);
+	else if (strcmp(fault, "read") == 0)
+		flash_sim_fail(&card->sim, FLASH_SIM_READ, 1, ULONG_MAX, FLASH_SIM_UNDONE);
+	else if (strcmp(fault, "random") == 0)
+		card->sim.random = FLASH_SIM_RANDOM_STUCK;
+	else if (strcmp(fault, "full") == 0)
+		fill(card);
+	else
+		assert_string_equal(fault, "");
+}
+
+static void run_steps(struct example *run, const struct example_case *example, const char *steps,
+		      bool raw)
+{
+	char expected[300], got[300];
+
+	if (example_run(run, steps, raw) != EXAMPLE_HELD)
+		fail_msg("%s, step %u: %s\nexpected %s\ngot      %s", example->name, run->step,
+			 run->text, example_show_expected(run, true, expected, sizeof expected),
+			 example_show_answer(run, true, got, sizeof got));
+}
+
+static void run_example(const struct example_case *example, enum applet_protocol protocol)
+{
+	struct bench *bench = calloc(1, sizeof *bench);
+	struct example_values values;
+
+	core_card_init(&bench->card);
+	example_start(&bench->run, transmit, &bench->card);
+	assert_true(example_values("1234", "87654321", &values));
+	assert_true(example_define_values(&bench->run, &values));
+	run_steps(&bench->run, example, example_preamble(example->state), false);
+	applet_reset(&bench->card.applet, protocol);
+	if (example->select)
+		core_card_select(&bench->card);
+	inject(&bench->card, example->fault);
+	run_steps(&bench->run, example, example->steps, example->raw);
+	example_wipe(&bench->run);
+	core_card_free(&bench->card);
+	free(bench);
+}
+
+static void run_all(enum applet_protocol protocol)
+{
+	const char *name = protocol == APPLET_T0 ? "T=0" : "T=1";
+	size_t count;
+	const struct example_case *all = example_cases(&count);
+
+	assert_true(count > 50);
+	for (size_t i = 0; i < count; i++)
+		if (!*all[i].protocol || strcmp(all[i].protocol, name) == 0)
+			run_example(&all[i], protocol);
+}
+
+static void every_example_holds_at_t1(void **state)
+{
+	(void)state;
+	run_all(APPLET_T1);
+}
+
+static void every_example_holds_at_t0(void **state)
+{
+	(void)state;
+	run_all(APPLET_T0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_example_holds_at_t1),
+		cmocka_unit_test(every_example_holds_at_t0),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
