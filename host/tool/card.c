@@ -93,8 +93,8 @@ int card_open_applet(const struct common_options *common, struct simtie_session 
 static void describe(const struct simtie_session *session, int error, int cause, char *text)
 {
 	if (error == SIMTIE_ERR_CARD && session)
-		snprintf(text, MESSAGE_SIZE, "%s (%04X)",
-			 simtie_sw_text(simtie_status_word(session)), simtie_status_word(session));
+		snprintf(text, MESSAGE_SIZE, "%04X, %s", simtie_status_word(session),
+			 simtie_sw_text(simtie_status_word(session)));
 	else if (error == SIMTIE_ERR_FILE && cause)
 		snprintf(text, MESSAGE_SIZE, "%s (%s)", simtie_strerror(error), strerror(cause));
 	else

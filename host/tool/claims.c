@@ -17,9 +17,9 @@ json_t *claims_json(const struct simtie_claims *claims)
 	char audience[SIMTIE_AUDIENCE_MAX + 1];
 
 	output_safe(claims->audience, audience, sizeof(audience));
-	output_hex(claims->nonce, claims->nonce_len, nonce);
-	output_hex(claims->thumbprint, sizeof(claims->thumbprint), thumbprint);
-	output_hex(claims->sealed_counter, sizeof(claims->sealed_counter), counter);
+	output_hex_lower(claims->nonce, claims->nonce_len, nonce);
+	output_hex_lower(claims->thumbprint, sizeof(claims->thumbprint), thumbprint);
+	output_hex_lower(claims->sealed_counter, sizeof(claims->sealed_counter), counter);
 	return json_pack("{s:s,s:s,s:s?,s:i,s:s,s:i,s:s,s:i}", "audience", audience, "nonce", nonce,
 			 "thumbprint", claims->has_thumbprint ? thumbprint : NULL, "debugStatus",
 			 claims->debug_status, "profile", SIMTIE_PROFILE, "purpose",
@@ -31,16 +31,16 @@ void claims_print(const struct simtie_claims *claims)
 	char hex[OUTPUT_HEX_SIZE(SIMTIE_NONCE_MAX)], audience[SIMTIE_AUDIENCE_MAX + 1];
 
 	output_line("audience", "%s", output_safe(claims->audience, audience, sizeof(audience)));
-	output_line("nonce", "%s", output_hex(claims->nonce, claims->nonce_len, hex));
+	output_line("nonce", "%s", output_hex_lower(claims->nonce, claims->nonce_len, hex));
 	if (claims->has_thumbprint)
 		output_line("client key", "%s",
-			    output_hex(claims->thumbprint, sizeof(claims->thumbprint), hex));
+			    output_hex_lower(claims->thumbprint, sizeof(claims->thumbprint), hex));
 	output_line("purpose", "%u, %s", claims->purpose, words_purpose(claims->purpose));
 	output_line("consent", "%u, %s", claims->consent, words_consent(claims->consent));
 	output_line("debug status", "%u, %s", claims->debug_status,
 		    words_debug_status(claims->debug_status));
 	output_line("sealed counter", "%s",
-		    output_hex(claims->sealed_counter, sizeof(claims->sealed_counter), hex));
+		    output_hex_lower(claims->sealed_counter, sizeof(claims->sealed_counter), hex));
 }
 
 int claims_read_token(const char *path, uint8_t token[SIMTIE_TOKEN_MAX + 1], size_t *len)

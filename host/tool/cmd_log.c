@@ -28,7 +28,7 @@ static json_t *entry_json(const struct simtie_log_entry *entry)
 	char hash[OUTPUT_HEX_SIZE(sizeof(entry->audience_hash))];
 
 	output_safe(entry->audience, audience, sizeof(audience));
-	output_hex(entry->audience_hash, sizeof(entry->audience_hash), hash);
+	output_hex_lower(entry->audience_hash, sizeof(entry->audience_hash), hash);
 	return json_pack("{s:I,s:i,s:i,s:s,s:b,s:s,s:b}", "counter", (json_int_t)entry->counter,
 			 "purpose", entry->purpose, "consent", entry->consent, "audience", audience,
 			 "audienceWhole", audience_whole(entry), "audienceHash", hash, "seeded",

@@ -174,7 +174,7 @@ static int print_result(const struct personalise *p)
 {
 	char point[OUTPUT_HEX_SIZE(SIMTIE_POINT_SIZE)];
 
-	output_hex(p->record.key.device_public, SIMTIE_POINT_SIZE, point);
+	output_hex_lower(p->record.key.device_public, SIMTIE_POINT_SIZE, point);
 	if (p->common.json)
 		return output_json(json_pack("{s:s,s:s,s:s,s:s?,s:b}", "record", p->record_path,
 					     "lifecycle", "personalised", "devicePublicKey", point,

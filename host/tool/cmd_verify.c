@@ -25,19 +25,16 @@ static int print_json(enum simtie_refusal refusal, const struct simtie_claims *c
 		      uint32_t counter)
 {
 	bool valid = refusal == SIMTIE_ACCEPTED;
-	json_t *object =
-		json_pack("{s:b,s:s,s:s}", "valid", valid, "code", simtie_refusal_code(refusal),
-			  "reason", simtie_refusal_text(refusal));
+	/* Up to the profile the claims could not be read, and without a signature that holds the
+	 * counter means nothing. */
+	bool read = valid || refusal > SIMTIE_WRONG_PROFILE;
+	bool counted = valid || refusal == SIMTIE_OLD_COUNTER;
 
-	/* Up to there the claims could not be read. */
-	json_object_set_new(object, "claims",
-			    valid || refusal > SIMTIE_WRONG_PROFILE ? claims_json(claims)
-								    : json_null());
-	/* Only a signature that holds makes the counter worth a word. */
-	json_object_set_new(object, "counter",
-			    valid || refusal == SIMTIE_OLD_COUNTER ? json_integer(counter)
-								   : json_null());
-	return output_json(object);
+	return output_json(json_pack("{s:b,s:s?,s:s?,s:o,s:o}", "valid", valid, "refusal",
+				     valid ? NULL : simtie_refusal_code(refusal), "reason",
+				     valid ? NULL : simtie_refusal_text(refusal), "claims",
+				     read ? claims_json(claims) : json_null(), "counter",
+				     counted ? json_integer(counter) : json_null()));
 }
 
 static int print_text(enum simtie_refusal refusal, const struct simtie_claims *claims,

@@ -62,9 +62,8 @@ int output_end(int code)
 	return TOOL_IO;
 }
 
-char *output_hex(const uint8_t *bytes, size_t len, char *text)
+static char *write_hex(const char *digits, const uint8_t *bytes, size_t len, char *text)
 {
-	static const char digits[] = "0123456789ABCDEF";
 	char *p = text;
 
 	for (size_t i = 0; i < len; i++) {
@@ -73,6 +72,16 @@ char *output_hex(const uint8_t *bytes, size_t len, char *text)
 	}
 	*p = '\0';
 	return text;
+}
+
+char *output_hex(const uint8_t *bytes, size_t len, char *text)
+{
+	return write_hex("0123456789ABCDEF", bytes, len, text);
+}
+
+char *output_hex_lower(const uint8_t *bytes, size_t len, char *text)
+{
+	return write_hex("0123456789abcdef", bytes, len, text);
 }
 
 /* The value of a hexadecimal digit, or -1. */

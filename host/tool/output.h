@@ -33,8 +33,10 @@ int output_end(int code);
 /* Room for `len` bytes in hexadecimal, with terminator. */
 #define OUTPUT_HEX_SIZE(len) (2 * (len) + 1)
 
-/* Upper-case hexadecimal; returns `text`, room for OUTPUT_HEX_SIZE(len). */
+/* Hexadecimal, upper-case as APDUs are written, or lower-case as keys, records and CBOR are;
+ * returns `text`, room for OUTPUT_HEX_SIZE(len). */
 char *output_hex(const uint8_t *bytes, size_t len, char *text);
+char *output_hex_lower(const uint8_t *bytes, size_t len, char *text);
 
 /* Hexadecimal of either case, white space between bytes allowed. Returns how many bytes it was, at
  * most `size` of which are stored, or -1 when it is not hexadecimal. */
