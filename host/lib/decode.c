@@ -202,6 +202,20 @@ enum decode_step decode_next(struct decode_walk *walk, struct decode_object *obj
 	return DECODE_OBJECT;
 }
 
+/* Whether the data ends in the middle of an object: then nothing tells where a secret begins. */
+static bool is_broken(enum command_id command, bool response, struct bytes data)
+{
+	struct decode_object object;
+	struct decode_walk walk;
+	enum decode_step step;
+
+	decode_walk(&walk, command, response, data);
+	do
+		step = decode_next(&walk, &object);
+	while (step == DECODE_OBJECT);
+	return step == DECODE_BROKEN;
+}
+
 static void object_secrets(enum command_id command, bool response, struct bytes data,
 			   decode_visit *visit, void *context)
 {
@@ -210,7 +224,7 @@ static void object_secrets(enum command_id command, bool response, struct bytes 
 	struct decode_walk walk;
 
 	decode_walk(&walk, command, response, data);
-	while (decode_next(&walk, &object) != DECODE_END) {
+	while (decode_next(&walk, &object) == DECODE_OBJECT) {
 		/* What stands in a secret template was visited with it. */
 		if (!object.secret || object.value.len == 0 || object.value.ptr < seen)
 			continue;
@@ -219,12 +233,11 @@ static void object_secrets(enum command_id command, bool response, struct bytes 
 	}
 }
 
-static bool secret_instruction(uint8_t ins)
+/* ISO/IEC 7816-4 §11.6 keeps the instructions on PINs and passwords in one block, with the odd ones
+ * in it for BER-TLV data. */
+static bool is_verification(uint8_t ins)
 {
-	for (size_t i = 0; i < COUNT(command_rows); i++)
-		if (command_rows[i].ins == ins && command_rows[i].secret == SECRET_DATA)
-			return true;
-	return false;
+	return ins >= INS_VERIFY_PIN && ins <= (INS_RESET_RETRY_COUNTER | 1);
 }
 
 void decode_secrets(struct bytes apdu, bool part, decode_visit *visit, void *context)
@@ -235,11 +248,12 @@ void decode_secrets(struct bytes apdu, bool part, decode_visit *visit, void *con
 	struct bytes data = command.apdu.data;
 	if (data.len == 0)
 		return;
-	if (secret_instruction(command.apdu.header[1]))
+	if (is_verification(command.apdu.header[1]))
 		visit(context, data);
 	else if (command.secret == SECRET_NONE)
 		return;
-	else if (part || command.malformed || command.class.chained)
+	else if (part || command.malformed || command.class.chained ||
+		 is_broken(command.command, false, data))
 		visit(context, data);
 	else
 		object_secrets(command.command, false, data, visit, context);
@@ -250,7 +264,8 @@ void decode_response_secrets(const struct decode_command *command, struct bytes 
 {
 	if (data.len == 0 || command->secret_response == SECRET_NONE)
 		return;
-	if (part || command->secret_response == SECRET_DATA)
+	if (part || command->secret_response == SECRET_DATA ||
+	    is_broken(command->command, true, data))
 		visit(context, data);
 	else
 		object_secrets(command->command, true, data, visit, context);

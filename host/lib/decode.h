@@ -81,10 +81,10 @@ enum decode_step decode_next(struct decode_walk *walk, struct decode_object *obj
  * What is secret in a command APDU, or in the data of the response to `command`: `visit` is called
  * for each run of secret bytes, in their order.
  *
- * Wider than the contract in one point: the instruction of a command whose data is secret counts in
- * any class, since other cards know it in theirs. `part` says that the data does not begin and end
+ * Wider than the contract in one point: an instruction on PINs and passwords counts in any class,
+ * since other cards know more of them than simtie. `part` says that the data does not begin and end
  * with its objects (the last link of a command chain, a piece of a response): if anything in it
- * could be secret, all of it is.
+ * could be secret, all of it is. The same holds when it ends in the middle of an object.
  */
 typedef void decode_visit(void *context, struct bytes secret);
 void decode_secrets(struct bytes apdu, bool part, decode_visit *visit, void *context);

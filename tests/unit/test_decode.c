@@ -173,6 +173,8 @@ static void what_cannot_be_read_is_blanked(void **state)
 	assert_command("80 E2 90 00 04 31323334", "80E2900004********");
 	assert_command("80 E2 90 00 06 84 08 31323334", "80E2900006************");
 	assert_command("80 E2 90 00 06 C9 04 31323334", "80E2900006C904********");
+	/* What comes before the damage may be a part of the secret as well. */
+	assert_command("80 E2 90 00 06 5A 02 3132 84 08", "80E2900006************");
 	/* A link of a chain. */
 	assert_command("90 E2 90 00 06 84 08 31323334", "90E2900006************");
 	assert_command("90 E2 90 00 03 5A 01 31", "90E2900003******");
@@ -196,6 +198,9 @@ static void pins_of_other_cards_are_blanked(void **state)
 	(void)state;
 	assert_command("A0 20 00 01 08 31323334FFFFFFFF", "A020000108****************");
 	assert_command("80 2C 00 01 08 31323334FFFFFFFF", "802C000108****************");
+	assert_command("00 21 00 01 06 5A 04 31323334", "0021000106************");
+	assert_command("00 2D 00 01 06 5A 04 31323334", "002D000106************");
+	assert_command("00 2E 00 01 06 5A 04 31323334", "002E0001065A0431323334");
 	assert_command("FF 24 00 01 02 3132", "FF24000102****");
 }
 
@@ -226,7 +231,7 @@ static void chain_code_is_blanked(void **state)
 	assert_response("00 46 00 00 00", "7F49 08 86 02 0411 C0 02 AABB", true,
 			"**********************");
 	assert_response("00 46 00 00 00", "7F49 08 86 02 0411 C0 04 AABB", false,
-			"7F490886020411********");
+			"**********************");
 	assert_response("00 46 00 00 00", "C0 02 AABB", false, "C002****");
 	assert_response("00 CA 9F 21 00", "9F21 04 00000001", false, "9F210400000001");
 	assert_response("00 CA 9F 21 00", "31323334", true, "31323334");
