@@ -169,6 +169,7 @@ static void what_cannot_be_read_is_blanked(void **state)
 	/* Lc and what follows do not agree. */
 	assert_command("00 20 00 01 09 31323334FFFFFFFF", "00200001******************");
 	assert_command("80 E2 90 00 0B 84 08 31323334FFFFFFFF", "80E29000**********************");
+	assert_command("80 E2 90 00 5A 04 31323334", "80E29000************");
 	/* No objects, an object cut short, an unknown one. */
 	assert_command("80 E2 90 00 04 31323334", "80E2900004********");
 	assert_command("80 E2 90 00 06 84 08 31323334", "80E2900006************");
