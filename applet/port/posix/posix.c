@@ -23,21 +23,15 @@ static bool posix_read(void *context, uint32_t offset, uint8_t *out, size_t len)
 	return true;
 }
 
-/* Whether real flash would take these units: each is blank, or is to be all zeros. Flash with error
- * correction cannot program a unit twice; a core that does shall fail here first. */
-static bool programmable(const uint8_t *memory, const uint8_t *data, size_t len)
+/* Whether real flash would take these units: blank ones. Flash with error correction cannot program
+ * a unit twice; a core that does shall fail here first. */
+static bool blank(const uint8_t *units, size_t len)
 {
-	for (size_t i = 0; i < len; i += PORT_PROGRAM_UNIT) {
-		uint8_t blank = 0xFF, any = 0;
+	uint8_t all = 0xFF;
 
-		for (size_t j = i; j < i + PORT_PROGRAM_UNIT; j++) {
-			blank &= memory[j];
-			any |= data[j];
-		}
-		if (blank != 0xFF && any != 0)
-			return false;
-	}
-	return true;
+	for (size_t i = 0; i < len; i++)
+		all &= units[i];
+	return all == 0xFF;
 }
 
 static bool posix_program(void *context, uint32_t offset, const uint8_t *data, size_t len)
@@ -46,13 +40,11 @@ static bool posix_program(void *context, uint32_t offset, const uint8_t *data, s
 
 	if (offset % PORT_PROGRAM_UNIT != 0 || len % PORT_PROGRAM_UNIT != 0 ||
 	    !in_image(offset, len) || len > POSIX_PAGE_SIZE - offset % POSIX_PAGE_SIZE ||
-	    !programmable(posix->image + offset, data, len))
+	    !blank(posix->image + offset, len))
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		uint8_t *byte = posix->image + offset + i;
-
-		posix->dirty |= (*byte & data[i]) != *byte;
-		*byte &= data[i];
+		posix->image[offset + i] = data[i];
+		posix->dirty |= data[i] != 0xFF;
 	}
 	return true;
 }

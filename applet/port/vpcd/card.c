@@ -1,0 +1,265 @@
+#include "card.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "link.h"
+
+/* Frames of one byte are vpcd's own, not the reader's. */
+enum vpcd_control {
+	VPCD_OFF = 0,
+	VPCD_ON = 1,
+	VPCD_RESET = 2,
+	VPCD_ATR = 4,
+};
+
+struct card {
+	const struct card_options *options;
+	struct posix_port posix;
+	struct applet applet;
+	struct link link;
+	int signals; /* descriptor */
+};
+
+enum next { GO_ON, END, BREAK_OFF };
+
+static void say(const char *text)
+{
+	fprintf(stderr, "simtie-card: %s\n", text);
+}
+
+static void say_where(const struct card *card, const char *before, const char *after)
+{
+	const char *host = card->options->host;
+	bool v6 = strchr(host, ':') != NULL;
+
+	fprintf(stderr, "simtie-card: %s %s%s%s:%s%s\n", before, v6 ? "[" : "", host, v6 ? "]" : "",
+		card->options->port, after);
+}
+
+/* ---- The applet ---- */
+
+static bool insert(struct card *card)
+{
+	const char *name = card->options->state ? card->options->state : "the card";
+
+	switch (applet_open(&card->applet, &card->posix.port)) {
+	case JOURNAL_OK:
+		applet_reset(&card->applet, card->options->atr.protocol);
+		return true;
+	case JOURNAL_UNKNOWN:
+		fprintf(stderr,
+			"simtie-card: %s: written by another version of the card; use that one, or "
+			"--reset to begin anew\n",
+			name);
+		return false;
+	case JOURNAL_IO:
+		say(card->posix.error.text);
+		return false;
+	case JOURNAL_CORRUPT:
+	case JOURNAL_ABSENT:
+	case JOURNAL_FULL:
+	case JOURNAL_UNUSABLE:
+	case JOURNAL_TOO_SMALL:
+		break;
+	}
+	fprintf(stderr,
+		"simtie-card: %s: the card's records are damaged; bring back a copy, or use "
+		"--reset to "
+		"begin anew\n",
+		name);
+	return false;
+}
+
+static bool open_memory(struct card *card)
+{
+	const struct card_options *options = card->options;
+	enum posix_result result;
+
+	if (!options->state) {
+		say("no --state: the card is gone when this program ends");
+		result = posix_port_memory(&card->posix, options->seed);
+	} else {
+		result = posix_port_file(&card->posix, options->state, options->seed,
+					 options->reset ? POSIX_FACTORY : POSIX_KEEP);
+	}
+	if (result != POSIX_OK)
+		say(card->posix.error.text);
+	if (result == POSIX_DAMAGED || result == POSIX_VERSION)
+		say("--reset makes a new card of this file; the old one is then lost");
+	return result == POSIX_OK;
+}
+
+static bool exchange_card(struct card *card)
+{
+	if (posix_port_factory(&card->posix) != POSIX_OK) {
+		say(card->posix.error.text);
+		return false;
+	}
+	link_restart(&card->link);
+	say("card taken out, a factory-fresh one goes in");
+	return insert(card);
+}
+
+/* ---- Frames ---- */
+
+/* Says what went by. Never data: it may be a PIN. */
+static void note_exchange(struct bytes command, struct answer answer)
+{
+	const uint8_t *p = command.ptr;
+
+	if (command.len < 4)
+		fprintf(stderr, "simtie-card: %zu bytes, no command", command.len);
+	else
+		fprintf(stderr, "simtie-card: %02X %02X %02X %02X, %zu bytes", p[0], p[1], p[2],
+			p[3], command.len);
+	fprintf(stderr, " > %04X, %zu bytes\n", answer.sw, answer.data.len);
+}
+
+static void command(struct card *card, struct bytes body)
+{
+	struct answer answer = applet_transmit(&card->applet, body);
+	uint8_t sw[2];
+
+	put_be16(sw, answer.sw);
+	link_answer(&card->link, answer.data, bytes_of(sw, sizeof(sw)));
+	if (card->options->verbose)
+		note_exchange(body, answer);
+	if (card->posix.error.result != POSIX_OK) {
+		say(card->posix.error.text);
+		card->posix.error.result = POSIX_OK;
+	}
+}
+
+/* The applet forgets the same at power off, power on and reset. */
+static void power(struct card *card, const char *what)
+{
+	applet_reset(&card->applet, card->options->atr.protocol);
+	if (card->options->verbose)
+		say(what);
+}
+
+/* What vpcd asks of the card itself. Any other frame, of whatever length, is a command and gets the
+ * applet's answer: vpcd waits for one, and its reader would hang without. */
+static void frame(struct card *card, struct bytes body)
+{
+	const struct atr *atr = &card->options->atr;
+
+	switch (body.len == 1 ? body.ptr[0] : -1) {
+	case VPCD_OFF:
+		power(card, "power off");
+		return;
+	case VPCD_ON:
+		power(card, "power on");
+		return;
+	case VPCD_RESET:
+		power(card, "reset");
+		return;
+	case VPCD_ATR:
+		link_answer(&card->link, bytes_of(atr->bytes, atr->len), bytes_of(NULL, 0));
+		return;
+	default:
+		command(card, body);
+	}
+}
+
+/* ---- Serving ---- */
+
+static void link_happened(struct card *card, enum link_event event)
+{
+	switch (event) {
+	case LINK_QUIET:
+		break;
+	case LINK_WAITING:
+		say_where(card, "no reader at", " yet, trying on");
+		break;
+	case LINK_HEARD:
+		say_where(card, "card in reader at", "");
+		break;
+	case LINK_UNHEARD:
+		say_where(card, "the reader at",
+			  " does not ask for this card; is another one in it?");
+		break;
+	case LINK_LOST:
+		applet_reset(&card->applet, card->options->atr.protocol);
+		say_where(card, "reader lost at", ", trying on");
+		break;
+	}
+}
+
+static enum next signal_came(struct card *card)
+{
+	struct signalfd_siginfo info;
+
+	if (read(card->signals, &info, sizeof(info)) != sizeof(info))
+		return GO_ON;
+	if (info.ssi_signo != SIGUSR1)
+		return END;
+	return exchange_card(card) ? GO_ON : BREAK_OFF;
+}
+
+static enum next serve_once(struct card *card)
+{
+	struct pollfd wanted[2] = {{.fd = card->signals, .events = POLLIN}};
+	struct bytes body;
+	int timeout;
+
+	link_wants(&card->link, &wanted[1], &timeout);
+	if (poll(wanted, 2, timeout) < 0 && errno != EINTR) {
+		perror("simtie-card: poll");
+		return BREAK_OFF;
+	}
+	if (wanted[0].revents)
+		return signal_came(card);
+	link_happened(card, link_step(&card->link, &wanted[1]));
+	while (link_take(&card->link, &body))
+		frame(card, body);
+	return GO_ON;
+}
+
+/* Signals are taken from a descriptor from here on, so that none comes at a bad moment. */
+static int take_signals(void)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN); /* nobody reads stderr any more: no reason to end */
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+bool card_serve(const struct card_options *options)
+{
+	struct card card = {.options = options, .signals = -1};
+	enum next next = BREAK_OFF;
+	/* Before signals are held back: this may take as long as a name server does. */
+	int error = link_open(&card.link, options->host, options->port);
+
+	if (error) {
+		fprintf(stderr, "simtie-card: %s: no such host (%s); see --host\n", options->host,
+			gai_strerror(error));
+		return false;
+	}
+	card.signals = take_signals();
+	if (card.signals < 0) {
+		perror("simtie-card: signalfd");
+		link_close(&card.link);
+		return false;
+	}
+	if (open_memory(&card) && insert(&card))
+		next = GO_ON;
+	while (next == GO_ON)
+		next = serve_once(&card);
+	link_close(&card.link);
+	posix_port_close(&card.posix);
+	bytes_wipe(&card.applet, sizeof(card.applet));
+	close(card.signals);
+	return next == END;
+}
