@@ -213,6 +213,15 @@ enum example_result example_send(struct example *run, bool raw)
 	return result;
 }
 
+void example_rehearse(struct example *run)
+{
+	follow_command(run);
+	memset(run->answer, 0, run->expected.len);
+	run->answer_len = 0;
+	if (run->expects)
+		capture(run);
+}
+
 enum example_result example_run(struct example *run, const char *steps, bool raw)
 {
 	for (const char *line = steps; *line;) {

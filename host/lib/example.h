@@ -117,6 +117,10 @@ enum example_result example_read(struct example *run, const char *line, size_t l
 /* Sends the step that was read and compares: HELD, DIFFERED or FAILED. */
 enum example_result example_send(struct example *run, bool raw);
 
+/* Sends nothing and takes the step as answered, with zeros for what it captures: so that a script
+ * can be read to its end before its first command goes out. */
+void example_rehearse(struct example *run);
+
 /* Reads and sends each line of `steps` up to the first that does not hold. */
 enum example_result example_run(struct example *run, const char *steps, bool raw);
 
@@ -131,6 +135,11 @@ bool example_literal_secret(const struct example *run);
 char *example_show_command(const struct example *run, bool show_secrets, char *out, size_t size);
 char *example_show_expected(const struct example *run, bool show_secrets, char *out, size_t size);
 char *example_show_answer(const struct example *run, bool show_secrets, char *out, size_t size);
+
+/* The value of an object within the step's command or answer, as decode_show_value() has it; whole
+ * blanked when a secret value stands in it. */
+char *example_show_value(const struct example *run, const struct decode_object *object,
+			 bool show_secrets, char *out, size_t size);
 
 /* Overwrites by '*' every secret value that stands in `text` in hexadecimal. */
 void example_blank(const struct example *run, char *text);
@@ -166,6 +175,13 @@ struct example_values {
 	uint8_t wrong_puk[LIMIT_PIN_SIZE];
 	uint8_t new_pin[LIMIT_PIN_SIZE];
 };
+
+/* Pads `least` to 8 digits with FF (TS 102 221 §9.5.1). False: they are not that. */
+bool example_pad(const char *digits, size_t least, uint8_t padded[static LIMIT_PIN_SIZE]);
+
+/* Another PIN of the same length, which is not `avoid` (NULL: no matter) either. */
+void example_other(const uint8_t pin[static LIMIT_PIN_SIZE], const uint8_t *avoid,
+		   uint8_t other[static LIMIT_PIN_SIZE]);
 
 /* Fills them in from a PIN of 4 to 8 digits and a PUK of 8. False: they are not that. */
 bool example_values(const char *pin, const char *puk, struct example_values *values);

@@ -47,8 +47,7 @@ bool example_needs(const char *steps, const char *name)
 	return strstr(steps, placeholder) != NULL;
 }
 
-/* Pads digits as TS 102 221 §9.5.1 says. */
-static bool pad(const char *digits, size_t least, uint8_t padded[static LIMIT_PIN_SIZE])
+bool example_pad(const char *digits, size_t least, uint8_t padded[static LIMIT_PIN_SIZE])
 {
 	size_t len = strlen(digits);
 
@@ -59,21 +58,23 @@ static bool pad(const char *digits, size_t least, uint8_t padded[static LIMIT_PI
 	return true;
 }
 
-/* Another PIN of the same length: the first digit raised by `by`. */
-static void vary(const uint8_t pin[static LIMIT_PIN_SIZE], uint8_t by,
-		 uint8_t other[static LIMIT_PIN_SIZE])
+void example_other(const uint8_t pin[static LIMIT_PIN_SIZE], const uint8_t *avoid,
+		   uint8_t other[static LIMIT_PIN_SIZE])
 {
 	memcpy(other, pin, LIMIT_PIN_SIZE);
-	other[0] = (uint8_t)('0' + (pin[0] - '0' + by) % 10);
+	do
+		other[0] = (uint8_t)('0' + (other[0] - '0' + 1) % 10);
+	while (avoid && memcmp(other, avoid, LIMIT_PIN_SIZE) == 0);
 }
 
 bool example_values(const char *pin, const char *puk, struct example_values *values)
 {
-	if (!pad(pin, LIMIT_PIN_DIGITS_MIN, values->pin) || !pad(puk, LIMIT_PIN_SIZE, values->puk))
+	if (!example_pad(pin, LIMIT_PIN_DIGITS_MIN, values->pin) ||
+	    !example_pad(puk, LIMIT_PIN_SIZE, values->puk))
 		return false;
-	vary(values->pin, 1, values->new_pin);
-	vary(values->pin, 2, values->wrong_pin);
-	vary(values->puk, 1, values->wrong_puk);
+	example_other(values->pin, NULL, values->new_pin);
+	example_other(values->pin, values->new_pin, values->wrong_pin);
+	example_other(values->puk, NULL, values->wrong_puk);
 	return true;
 }
 

@@ -85,6 +85,22 @@ char *example_show_command(const struct example *run, bool show_secrets, char *o
 	return out;
 }
 
+char *example_show_value(const struct example *run, const struct decode_object *object,
+			 bool show_secrets, char *out, size_t size)
+{
+	struct decode_object shown = *object;
+	struct bytes value = object->value;
+
+	for (size_t i = 0; i < run->name_count; i++) {
+		const struct example_name *name = &run->names[i];
+
+		if (name->secret && name->len > 0 && value.len > 0 &&
+		    memmem(value.ptr, value.len, name->value, name->len))
+			shown.secret = true;
+	}
+	return decode_show_value(&shown, show_secrets, out, size);
+}
+
 /* The status word's place is kept free: however long the data, it is shown. */
 #define STATUS_ROOM strlen(" 9000")
 

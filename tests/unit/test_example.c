@@ -370,6 +370,18 @@ static void captures_are_used_again(void **state)
 	assert_reads(bench, "{x}", "33");
 }
 
+static void scripts_can_be_rehearsed(void **state)
+{
+	struct bench *bench = *state;
+
+	assert_int_equal(read_line(bench, "00 > 11 {x:2} ** 9000"), EXAMPLE_HELD);
+	example_rehearse(&bench->run);
+	assert_reads(bench, "01 {x}", "010000");
+	example_rehearse(&bench->run);
+	assert_refused(bench, "01 {y}", "column 6: no value is called {y}");
+	assert_int_equal(bench->card.count, 0);
+}
+
 static void failures_are_told_apart(void **state)
 {
 	struct bench *bench = *state;
@@ -485,6 +497,13 @@ static void known_secrets_are_blanked_everywhere(void **state)
 	assert_shown(bench, "80 EE 00 00 08 {pin} > {pin} 9000", "31323334FFFFFFFF9000",
 		     "80EE000008****************", "**************** 9000",
 		     "**************** 9000");
+	const struct decode_object audience = {
+		.format = FORMAT_TEXT, .value = bytes_of((const uint8_t *)"is12345678it", 12)};
+	char value[TEXT];
+	assert_string_equal(example_show_value(&bench->run, &audience, false, value, sizeof value),
+			    "12 bytes, blanked");
+	assert_string_equal(example_show_value(&bench->run, &audience, true, value, sizeof value),
+			    "\"is12345678it\"");
 	example_blank(&bench->run, text);
 	assert_string_equal(text, "A0****************00 31323334");
 	for (size_t size = 32; size < 64; size++) {
@@ -562,27 +581,17 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(both_forms_are_read),
-		TEST(lines_without_a_step_are_empty),
-		TEST(lengths_are_put_in),
-		TEST(long_lengths_are_put_in),
-		TEST(bytes_are_repeated),
-		TEST(nonsense_is_refused),
-		TEST(names_are_refused),
-		TEST(values_are_defined_once),
-		TEST(fixtures_are_the_contracts),
-		TEST(values_differ_where_they_must),
-		TEST(answers_are_compared),
-		TEST(any_bytes_may_follow),
-		TEST(captures_are_used_again),
-		TEST(failures_are_told_apart),
-		TEST(runs_stop_at_the_first_difference),
-		TEST(literal_secrets_are_found),
-		TEST(steps_are_shown_blanked),
-		TEST(chains_are_shown_blanked),
-		TEST(known_secrets_are_blanked_everywhere),
-		TEST(long_answers_are_cut),
-		TEST(wiping_leaves_nothing),
+		TEST(both_forms_are_read),        TEST(lines_without_a_step_are_empty),
+		TEST(lengths_are_put_in),         TEST(long_lengths_are_put_in),
+		TEST(bytes_are_repeated),         TEST(nonsense_is_refused),
+		TEST(names_are_refused),          TEST(values_are_defined_once),
+		TEST(fixtures_are_the_contracts), TEST(values_differ_where_they_must),
+		TEST(answers_are_compared),       TEST(any_bytes_may_follow),
+		TEST(captures_are_used_again),    TEST(scripts_can_be_rehearsed),
+		TEST(failures_are_told_apart),    TEST(runs_stop_at_the_first_difference),
+		TEST(literal_secrets_are_found),  TEST(steps_are_shown_blanked),
+		TEST(chains_are_shown_blanked),   TEST(known_secrets_are_blanked_everywhere),
+		TEST(long_answers_are_cut),       TEST(wiping_leaves_nothing),
 		TEST(every_example_can_be_read),
 	};
 
