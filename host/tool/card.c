@@ -59,17 +59,20 @@ const char *card_error_code(int error)
 
 int card_open(const struct common_options *common, struct simtie_session **session)
 {
+	char detail[SIMTIE_DETAIL_MAX] = "";
 	struct simtie_options options = {
 		.reader = common->reader,
 		.trace = common->trace,
 		.trace_secrets = common->trace_secrets,
+		.protocol = (enum simtie_protocol)common->protocol,
+		.detail = detail,
 	};
 	int error = simtie_open(&options, session);
 
 	if (error == 0)
 		return TOOL_DONE;
 	*session = NULL;
-	return card_failed(common, NULL, NULL, error);
+	return card_failed(common, NULL, detail[0] ? detail : NULL, error);
 }
 
 int card_open_applet(const struct common_options *common, struct simtie_session **session,
