@@ -28,14 +28,22 @@ static void print_line(struct reading *r)
 		fputs("  ", r->out);
 }
 
+/* One item that should be all there is. */
+static void print_all(struct reading *r, enum place place)
+{
+	if (!print_item(r, place) || r->at == r->end)
+		return;
+	fputc(' ', r->out);
+	leaf_stop(r, "bytes follow");
+}
+
 /* A string that holds CBOR of its own. What is malformed in it does not end what is outside. */
 static void print_embedded(struct reading *r, const uint8_t *bytes, size_t len, enum place place)
 {
 	struct reading inner = {r->out, bytes, bytes + len, r->level, r->indent};
 
 	fputs("<< ", r->out);
-	if (print_item(&inner, place) && inner.at < inner.end)
-		leaf_stop(&inner, "bytes follow");
+	print_all(&inner, place);
 	fputs(" >>", r->out);
 }
 
@@ -61,16 +69,24 @@ static bool print_chunks(struct reading *r, enum major major)
 
 static bool print_string(struct reading *r, const struct head *head, enum place place)
 {
+	bool embeds = head->major == MAJOR_BYTES && head->argument &&
+		      (place == PLACE_HEADER || place == PLACE_CLAIMS);
 	const uint8_t *bytes = r->at;
+	size_t left = (size_t)(r->end - r->at);
 
 	if (head->additional == ADDITIONAL_INDEFINITE)
 		return print_chunks(r, head->major);
-	if (head->argument > (uint64_t)(r->end - r->at))
-		return leaf_stop(r, "cut short");
+	if (head->argument > left) {
+		if (!embeds)
+			return leaf_stop(r, "cut short");
+		print_embedded(r, bytes, left, place);
+		r->at = r->end;
+		return false;
+	}
 	r->at += head->argument;
 	if (head->major == MAJOR_TEXT)
 		leaf_text(r, bytes, (size_t)head->argument);
-	else if ((place == PLACE_HEADER || place == PLACE_CLAIMS) && head->argument)
+	else if (embeds)
 		print_embedded(r, bytes, (size_t)head->argument, place);
 	else
 		leaf_hex(r, bytes, (size_t)head->argument);
@@ -281,6 +297,5 @@ void diagnostic_print(FILE *out, const uint8_t *bytes, size_t len)
 {
 	struct reading r = {out, bytes, bytes + len, 0, 0};
 
-	if (print_item(&r, PLACE_TOP) && r.at < r.end)
-		leaf_stop(&r, "bytes follow");
+	print_all(&r, PLACE_TOP);
 }

@@ -14,7 +14,7 @@ void leaf_hex(struct reading *r, const uint8_t *bytes, size_t len)
 
 bool leaf_stop(struct reading *r, const char *reason)
 {
-	fprintf(r->out, " / %s", reason);
+	fprintf(r->out, "/ %s", reason);
 	if (r->at < r->end) {
 		fputs(": ", r->out);
 		leaf_hex(r, r->at, (size_t)(r->end - r->at));
