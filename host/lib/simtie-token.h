@@ -47,7 +47,7 @@ struct simtie_claims {
 #define SIMTIE_REFUSALS(X)                                                                         \
 	X(ACCEPTED, "the token is valid")                                                          \
 	X(TOO_LARGE, "the token is empty or larger than 1024 bytes")                               \
-	X(NOT_CBOR, "the token is cut short or is not CBOR")                                       \
+	X(NOT_CBOR, "the token is cut short, nests too deep, or is not CBOR")                      \
 	X(TRAILING_BYTES, "bytes follow the token")                                                \
 	X(NOT_SIGN1, "the token is not a tagged COSE_Sign1 of four parts")                         \
 	X(NOT_DETERMINISTIC, "the token is not in deterministic CBOR")                             \
@@ -68,7 +68,7 @@ struct simtie_claims {
 	X(DEBUGGABLE, "the card is virtual or debuggable, which the policy does not allow")        \
 	X(BAD_SIGNATURE, "the signature does not fit the card and the audience")                   \
 	X(OLD_COUNTER, "the counter was seen before: this is a replay or a clone")                 \
-	X(INTERNAL_ERROR, "the crypto library failed; nothing was decided")
+	X(INTERNAL_ERROR, "nothing was decided: no key, no challenge, or the crypto library failed")
 
 enum simtie_refusal {
 #define SIMTIE_REFUSAL_ENUM(name, text) SIMTIE_##name,
@@ -131,6 +131,8 @@ SIMTIE_API enum simtie_refusal simtie_token_parse(const uint8_t *token, size_t l
 /*
  * Verifies a token. *claims (may be NULL) is filled in as far as parsing got; *counter (may be NULL)
  * gets the opened counter when the card's record is there and the signature holds, else 0.
+ * SIMTIE_INTERNAL_ERROR, before the token is looked at, when `policy` has no audience or no nonce, or
+ * `key` neither record nor service key, or no record and a min_counter.
  */
 SIMTIE_API enum simtie_refusal simtie_token_verify(const struct simtie_crypto *crypto,
 						   const struct simtie_verify_key *key,
@@ -148,8 +150,12 @@ SIMTIE_API bool simtie_token_build(const struct simtie_claims *claims,
 
 /*
  * A card's record as a file (JSON, "simtie-card-record/1"), written with mode 0600, atomically, and
- * never over an existing file. `created_at` is RFC 3339. Returns 0 or a negative enum simtie_error:
- * SIMTIE_ERR_FILE (errno says why), SIMTIE_ERR_FORMAT (the file is not such a record).
+ * never over an existing file. `applet_version` is "major.minor.patch", `created_at` RFC 3339. Members
+ * that this version does not know are passed over on reading. Returns 0 or a negative enum
+ * simtie_error: SIMTIE_ERR_FILE (errno says why; EEXIST: there is such a file), SIMTIE_ERR_FORMAT
+ * (the file is not such a record), SIMTIE_ERR_ARGUMENT (`record` to be written is none),
+ * SIMTIE_ERR_MEMORY. A read that fails leaves *record zeroed; who has
+ * read one wipes it after use.
  */
 struct simtie_record {
 	struct simtie_card_key key;
