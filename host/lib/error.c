@@ -16,7 +16,7 @@ const char *simtie_strerror(int error)
 	case SIMTIE_ERR_MEMORY:
 		return "out of memory, or the answer is larger than the room for it";
 	case SIMTIE_ERR_SERVICE:
-		return "the PC/SC service does not answer; start it with `systemctl start pcscd` "
+		return "the PC/SC service does not answer; start it with `systemctl restart pcscd` "
 		       "(package pcscd)";
 	case SIMTIE_ERR_ACCESS:
 		return "the PC/SC service refuses this user; allow it by a polkit rule for "

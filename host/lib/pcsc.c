@@ -165,6 +165,9 @@ static void call_transmit(void *argument)
 		job->error = SIMTIE_ERR_PROTOCOL;
 	else
 		job->error = settled(job, result);
+	/* Some drivers report a card that left during the exchange as an empty answer. */
+	if (!job->error && job->answer_len < 2 && settle(job) == SIMTIE_ERR_GONE)
+		job->error = SIMTIE_ERR_GONE;
 	bytes_wipe(job->command, job->command_len);
 }
 
@@ -229,7 +232,8 @@ static bool make_job(struct pcsc *pcsc, const struct card_request *request)
 	return true;
 }
 
-/* Connecting waits for whoever is at the card; what else makes it hang is the reader. */
+/* Finding a reader hangs only if the service does. Connecting waits for whoever is at the card;
+ * what else makes it hang is the reader. */
 static int take(struct pcsc *pcsc, const struct card_request *request)
 {
 	bool in_use;
@@ -238,7 +242,7 @@ static int take(struct pcsc *pcsc, const struct card_request *request)
 	if (pcsc->job)
 		memcpy(request->detail, pcsc->job->detail, SIMTIE_DETAIL_MAX);
 	if (error)
-		return error;
+		return error == SIMTIE_ERR_TIMEOUT ? SIMTIE_ERR_SERVICE : error;
 	in_use = pcsc->job->in_use;
 	error = run(pcsc, call_take, request->deadline);
 	return error == SIMTIE_ERR_TIMEOUT && in_use ? SIMTIE_ERR_BUSY : error;

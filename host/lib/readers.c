@@ -225,6 +225,8 @@ int simtie_readers(struct simtie_reader **readers, size_t *count)
 	*count = 0;
 	if (job)
 		job = run(job, deadline_after(SIMTIE_TIMEOUT_MS), &error);
+	if (error == SIMTIE_ERR_TIMEOUT)
+		error = SIMTIE_ERR_SERVICE;
 	if (!error && job->now.count > 0) {
 		*readers = calloc(job->now.count, sizeof **readers);
 		if (*readers) {

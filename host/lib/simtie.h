@@ -78,7 +78,8 @@ struct simtie_reader {
 /*
  * Lists the PC/SC readers, in the service's order: an index counts along it. *readers is the
  * caller's, to be freed with free(); NULL when there are none (still 0).
- * SIMTIE_ERR_SERVICE, SIMTIE_ERR_ACCESS, SIMTIE_ERR_MEMORY, SIMTIE_ERR_TIMEOUT.
+ * SIMTIE_ERR_SERVICE (also when the service does not answer within SIMTIE_TIMEOUT_MS),
+ * SIMTIE_ERR_ACCESS, SIMTIE_ERR_MEMORY.
  */
 SIMTIE_API int simtie_readers(struct simtie_reader **readers, size_t *count);
 

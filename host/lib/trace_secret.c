@@ -22,44 +22,15 @@ static void hide(void *context, struct bytes secret)
 	memset(mask->hidden + (secret.ptr - mask->bytes), true, secret.len);
 }
 
-/* Whether objects end in the middle of one: then nothing tells where a secret begins. */
-static bool is_broken(enum command_id command, bool response, struct bytes data)
-{
-	struct decode_object object;
-	struct decode_walk walk;
-	enum decode_step step;
-
-	decode_walk(&walk, command, response, data);
-	do
-		step = decode_next(&walk, &object);
-	while (step == DECODE_OBJECT);
-	return step == DECODE_BROKEN;
-}
-
-/*
- * ISO/IEC 7816-4 §11.6 keeps the instructions on PINs and passwords in one block, with the odd ones
- * in it for BER-TLV data. Other cards know more of them than simtie, and in other classes.
- */
-static bool is_verification(uint8_t ins)
-{
-	return ins >= INS_VERIFY_PIN && ins <= (INS_RESET_RETRY_COUNTER | 1);
-}
-
 void trace_hide_command(struct trace_memory *memory, struct bytes bytes, bool *hidden)
 {
 	struct mask mask = {bytes.ptr, hidden};
 	struct decode_command command;
-	bool part;
 
 	memset(hidden, false, bytes.len);
 	decode_command(bytes, &command);
 	uint8_t ins = command.apdu.header[1];
-	part = memory->chained && memory->chain_ins == ins;
-	if (is_verification(ins) && command.apdu.data.len > 0)
-		hide(&mask, command.apdu.data);
-	else
-		decode_secrets(bytes, part || is_broken(command.command, false, command.apdu.data),
-			       hide, &mask);
+	decode_secrets(bytes, memory->chained && memory->chain_ins == ins, hide, &mask);
 	memory->chained = command.class.chained;
 	memory->chain_ins = ins;
 	memory->channel = command.class.channel;
@@ -84,8 +55,6 @@ void trace_hide_answer(struct trace_memory *memory, struct bytes answer, bool *h
 		data.len -= 2;
 		more = (get_be16(answer.ptr + data.len) & 0xFF00) == SW_BYTES_AVAILABLE;
 	}
-	decode_response_secrets(command, data,
-				*begun || more || is_broken(command->command, true, data), hide,
-				&mask);
+	decode_response_secrets(command, data, *begun || more, hide, &mask);
 	*begun |= data.len > 0;
 }
