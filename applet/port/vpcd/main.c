@@ -18,25 +18,24 @@ enum exit_code {
 
 static const char help[] =
 	"Usage: simtie-card [OPTION]...\n"
-	"Puts a virtual SIM into a virtual reader (vsmartcard's vpcd, through pcscd), and keeps\n"
-	"it there, also when pcscd goes and comes, until SIGTERM or SIGINT.\n"
-	"\n"
-	"  --state FILE  keep the card's memory in FILE, made if it is not there; without this\n"
-	"                option the card is gone when the program ends\n"
+	"Puts a virtual SIM into a virtual reader (vsmartcard's vpcd, through pcscd) and\n"
+	"keeps it there, also when pcscd goes and comes, until SIGTERM or SIGINT.\n"
+	"  --state FILE  keep the card's memory in FILE, made if it is not there; without\n"
+	"                this the card is gone when the program ends\n"
 	"  --reset       make the card in FILE factory-fresh first; what it held is lost\n"
 	"  --host HOST   where vpcd listens (127.0.0.1)\n"
-	"  --port PORT   its port: one for each reader (35963; the second reader has 35964)\n"
-	"  --atr HEX     answer to reset; its first protocol decides between T=0 and T=1\n"
-	"  --seed TEXT   repeatable keys and random numbers, for tests only; the card is marked so\n"
-	"                for life (TEXT is up to 64 bytes)\n"
-	"  --verbose     a line for each exchange: header, lengths and status word, never data\n"
+	"  --port PORT   its port, one for each reader (35963; the next reader has 35964)\n"
+	"  --atr HEX     answer to reset; its first protocol makes a card of T=0 or T=1\n"
+	"  --seed TEXT   repeatable keys and random numbers, for tests only: the card is\n"
+	"                marked for life (up to 64 bytes)\n"
+	"  --verbose     a line for each command: header, lengths, status word; no data\n"
 	"  --help        this text\n"
 	"  --version     the version of the applet on the card\n"
-	"\n"
-	"SIGUSR1 takes the card out and puts a factory-fresh one in, with the same FILE and seed:\n"
-	"a new card for each test.\n"
-	"Says \"simtie-card: card in reader at HOST:PORT\" on stderr when the reader asks for it.\n"
-	"Exit codes: 0 ended by a signal, 2 wrong usage, 4 state file refused or no such host.\n";
+	"SIGUSR1 takes the card out and puts a factory-fresh one in, with the same FILE\n"
+	"and seed: a new card for each test.\n"
+	"Says \"simtie-card: card in reader at HOST:PORT\" on stderr once the reader asks.\n"
+	"Exit codes: 0 ended by a signal, 2 wrong usage, 4 state file refused or no such\n"
+	"host.\n";
 
 static int usage(const char *option, const char *what)
 {
