@@ -116,6 +116,10 @@ check: ## install what the tests need, build everything, run every test
 	.ci/install build run test
 	tests/run
 
+.PHONY: mutants
+mutants: ## break the code on purpose, rule by rule, and see the tests fail (minutes)
+	tests/mutants/run
+
 VECTORS ?= tests/vectors
 check-vectors: $(B)/check_vectors ## run public test vectors: make check-vectors VECTORS=DIR
 	$(B)/check_vectors $(VECTORS)

@@ -16,7 +16,7 @@ static uint16_t open(struct applet *applet, struct command *command)
 
 	if (number >= LIMIT_CHANNELS || applet->channels[number].open)
 		return SW_CHANNEL_NOT_SUPPORTED;
-	applet->channels[number] = (struct channel){.open = true};
+	applet->channels[number].open = true; /* close and reset left nothing else in it */
 	if (command->p2 == 0)
 		writer_put(&command->out, bytes_of(&number, 1));
 	return SW_OK;

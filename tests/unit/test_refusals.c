@@ -189,6 +189,7 @@ static void consent_dies_on_close_and_reset(void **state)
 	assert_int_equal(core_card_send(&card, "01 20 00 01"), SW_TRIES_LEFT | 3);
 	assert_int_equal(core_card_send(&card, "00 20 00 01 08 " CORE_CARD_PIN), SW_OK);
 	applet_reset(&card.applet, APPLET_T1);
+	assert_int_equal(core_card_send(&card, CORE_CARD_ATTEST), SW_INS_NOT_SUPPORTED);
 	core_card_select(&card);
 	assert_int_equal(core_card_send(&card, CORE_CARD_ATTEST), SW_NOT_SATISFIED);
 	core_card_free(&card);
