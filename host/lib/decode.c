@@ -202,8 +202,8 @@ enum decode_step decode_next(struct decode_walk *walk, struct decode_object *obj
 	return DECODE_OBJECT;
 }
 
-/* Whether the data ends in the middle of an object: then nothing tells where a secret begins. */
-static bool is_broken(enum command_id command, bool response, struct bytes data)
+/* Nothing tells where a secret begins in such data. */
+bool decode_is_broken(enum command_id command, bool response, struct bytes data)
 {
 	struct decode_object object;
 	struct decode_walk walk;
@@ -253,7 +253,7 @@ void decode_secrets(struct bytes apdu, bool part, decode_visit *visit, void *con
 	else if (command.secret == SECRET_NONE)
 		return;
 	else if (part || command.malformed || command.class.chained ||
-		 is_broken(command.command, false, data))
+		 decode_is_broken(command.command, false, data))
 		visit(context, data);
 	else
 		object_secrets(command.command, false, data, visit, context);
@@ -265,7 +265,7 @@ void decode_response_secrets(const struct decode_command *command, struct bytes 
 	if (data.len == 0 || command->secret_response == SECRET_NONE)
 		return;
 	if (part || command->secret_response == SECRET_DATA ||
-	    is_broken(command->command, true, data))
+	    decode_is_broken(command->command, true, data))
 		visit(context, data);
 	else
 		object_secrets(command->command, true, data, visit, context);

@@ -72,6 +72,9 @@ enum decode_step {
 /* Whether a command's data or response is made of objects, by the contract. */
 bool decode_has_objects(enum command_id command, bool response);
 
+/* Whether the data ends in the middle of an object. */
+bool decode_is_broken(enum command_id command, bool response, struct bytes data);
+
 /* Starts a walk over the data of a command, or over its response. */
 void decode_walk(struct decode_walk *walk, enum command_id command, bool response,
 		 struct bytes data);
