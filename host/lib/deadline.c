@@ -142,15 +142,16 @@ bool worker_run(struct worker **owned, void (*call)(void *job), struct deadline 
 	worker->call = call;
 	atomic_store(&worker->state, WORKER_RUNNING);
 	sem_post(&worker->go);
-	if (wait_until(&worker->done, deadline))
-		return true;
-	if (!atomic_compare_exchange_strong(&worker->state, &running, WORKER_ABANDONED)) {
+	if (!wait_until(&worker->done, deadline)) {
+		if (atomic_compare_exchange_strong(&worker->state, &running, WORKER_ABANDONED)) {
+			pthread_detach(thread);
+			*owned = NULL;
+			return false;
+		}
 		wait_for(&worker->done); /* it returned at the last moment */
-		return true;
 	}
-	pthread_detach(thread);
-	*owned = NULL;
-	return false;
+	atomic_exchange(&worker->state, WORKER_IDLE); /* sees what the call wrote */
+	return true;
 }
 
 void worker_stop(struct worker **owned)
