@@ -36,6 +36,26 @@ static bool contains(const char *text, const char *part)
 	return false;
 }
 
+static bool equals(const char *text, const char *other)
+{
+	return strlen(text) == strlen(other) && begins(text, other);
+}
+
+/* How many names fit; *chosen is the last of them. */
+static size_t count_fits(const struct simtie_reader *readers, size_t count, const char *wanted,
+			 bool (*fits)(const char *name, const char *wanted), size_t *chosen)
+{
+	size_t matches = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!fits(readers[i].name, wanted))
+			continue;
+		*chosen = i;
+		matches++;
+	}
+	return matches;
+}
+
 /* The index that decimal digits name, or `count` if it is none that there is. */
 static size_t index_of(const char *wanted, size_t count)
 {
@@ -87,7 +107,7 @@ static int choose_unnamed(const struct simtie_reader *readers, size_t count, cha
 int readers_choose(const struct simtie_reader *readers, size_t count, const char *wanted,
 		   char *detail)
 {
-	size_t chosen, matches = 0;
+	size_t chosen, matches;
 
 	if (!wanted || !*wanted)
 		return choose_unnamed(readers, count, detail);
@@ -97,12 +117,9 @@ int readers_choose(const struct simtie_reader *readers, size_t count, const char
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(readers[i].name, wanted) == 0)
 			return (int)i;
-	for (size_t i = 0; i < count; i++) {
-		if (!contains(readers[i].name, wanted))
-			continue;
-		chosen = i;
-		matches++;
-	}
+	if (count_fits(readers, count, wanted, equals, &chosen) == 1)
+		return (int)chosen;
+	matches = count_fits(readers, count, wanted, contains, &chosen);
 	if (matches == 1)
 		return (int)chosen;
 	if (count > 0)

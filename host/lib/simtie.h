@@ -111,8 +111,8 @@ struct simtie_options {
 	 * Anything else is a PC/SC reader, the first rule that fits counts:
 	 *   - NULL or "": the only reader; of several, the only one with a card in it;
 	 *   - decimal digits: an index into simtie_readers(), if there are that many readers;
-	 *   - the whole name of a reader;
-	 *   - part of the name of exactly one reader, in either case (ASCII).
+	 *   - the whole name of a reader, or of exactly one in either case (ASCII);
+	 *   - part of the name of exactly one reader, in either case.
 	 */
 	const char *reader;
 
