@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -46,10 +47,11 @@ struct personalise {
 /* The record must be new and its directory writable: found out while the card is untouched. */
 static int check_record_path(const struct personalise *p)
 {
+	struct stat there;
 	char *draft;
 	int fd;
 
-	if (access(p->record_path, F_OK) == 0 || errno != ENOENT)
+	if (lstat(p->record_path, &there) == 0)
 		return card_refused(&p->common, TOOL_IO, "RECORD_EXISTS",
 				    "%s is there already; name a new file, or, when an interrupted "
 				    "run left it and `simtie info` says factory, remove it first",
@@ -109,7 +111,19 @@ static int read_secrets(struct personalise *p)
 	return result;
 }
 
-/* Makes and stores all that the card needs, and fills in the record. */
+/* Writes the record. One that has its name but may not outlast a power cut is taken back. */
+static int write_record(const struct personalise *p)
+{
+	int error = simtie_record_write(p->record_path, &p->record);
+	int cause = errno;
+
+	if (error && cause != EEXIST)
+		unlink(p->record_path);
+	errno = cause;
+	return error;
+}
+
+/* Makes and stores all that the card needs, then writes the record. */
 static int load(struct personalise *p, const struct simtie_info *info)
 {
 	const struct simtie_objects objects = {
@@ -131,7 +145,7 @@ static int load(struct personalise *p, const struct simtie_info *info)
 	words_version(info->version, p->record.applet_version);
 	gmtime_r(&now, &utc);
 	strftime(p->record.created_at, sizeof(p->record.created_at), "%Y-%m-%dT%H:%M:%SZ", &utc);
-	return simtie_record_write(p->record_path, &p->record);
+	return write_record(p);
 }
 
 /* Takes back what this run wrote for a card that is still in factory. */
