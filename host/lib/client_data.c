@@ -74,7 +74,7 @@ static bool read_entry(struct bytes value, struct simtie_log_entry *entry)
 		{.tag = TAG_LOG_CONSENT, .min = 1, .max = 1},
 		{.tag = TAG_LOG_HASH, .min = LIMIT_LOG_HASH_SIZE, .max = LIMIT_LOG_HASH_SIZE},
 		{.tag = TAG_LOG_AUDIENCE, .min = 1, .max = LIMIT_LOG_AUDIENCE_MAX},
-		{.tag = TAG_LOG_SEEDED, .optional = true, .min = 1, .max = 1},
+		{.tag = TAG_LOG_SEEDED, .min = 1, .max = 1},
 	};
 
 	if (!tlv_read(value, fields, sizeof fields / sizeof fields[0]))
@@ -83,13 +83,11 @@ static bool read_entry(struct bytes value, struct simtie_log_entry *entry)
 		.counter = get_be32(fields[0].value.ptr),
 		.purpose = fields[1].value.ptr[0],
 		.consent = fields[2].value.ptr[0],
-		.seeded = fields[5].value.ptr != NULL,
+		.seeded = fields[5].value.ptr[0] == 1,
 	};
 	memcpy(entry->audience_hash, fields[3].value.ptr, sizeof entry->audience_hash);
-	if (entry->seeded && fields[5].value.ptr[0] != 1)
-		return false;
-	return entry->purpose >= PURPOSE_GENERIC && entry->purpose <= PURPOSE_PROVISIONING &&
-	       entry->consent <= CONSENT_TERMINAL &&
+	return fields[5].value.ptr[0] <= 1 && entry->purpose >= PURPOSE_GENERIC &&
+	       entry->purpose <= PURPOSE_PROVISIONING && entry->consent <= CONSENT_TERMINAL &&
 	       read_audience(fields[4].value, entry->audience);
 }
 
