@@ -16,7 +16,7 @@
 /* The digits, a carriage return that some editors leave, the terminator. */
 #define LINE_SIZE (SECRET_SIZE + 1)
 
-enum line { LINE_READ, LINE_FAILED, LINE_TOO_LONG };
+enum line { LINE_READ, LINE_FAILED, LINE_MALFORMED };
 
 /* Signals that must not leave the terminal without echo. */
 static const int prompt_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
@@ -44,8 +44,8 @@ static enum line read_line(int fd, char line[LINE_SIZE])
 			return LINE_FAILED;
 		if (count == 0 || byte == '\n')
 			break;
-		if (len == LINE_SIZE - 1)
-			return LINE_TOO_LONG;
+		if (len == LINE_SIZE - 1 || byte == '\0')
+			return LINE_MALFORMED;
 		line[len++] = byte;
 	}
 	if (len && line[len - 1] == '\r')
@@ -66,7 +66,7 @@ static enum line read_whole(const char *path, char line[LINE_SIZE])
 		return LINE_FAILED;
 	result = read_line(fd, line);
 	if (result == LINE_READ && read(fd, &more, 1) > 0)
-		result = LINE_TOO_LONG;
+		result = LINE_MALFORMED;
 	error = errno;
 	close(fd);
 	errno = error;
@@ -162,7 +162,7 @@ static int ask(const struct secret_source *source, bool twice, char line[LINE_SI
 			     source->name, source->option, source->option, source->environment);
 		result = TOOL_USAGE;
 	}
-	if (read == LINE_TOO_LONG)
+	if (read == LINE_MALFORMED)
 		line[0] = '\0';
 	return result;
 }
@@ -191,7 +191,7 @@ static int read_option(const struct secret_source *source, char line[LINE_SIZE])
 		read = read_line(STDIN_FILENO, line);
 	else
 		read = read_whole(source->file, line);
-	if (read == LINE_TOO_LONG)
+	if (read == LINE_MALFORMED)
 		line[0] = '\0';
 	if (read != LINE_FAILED)
 		return TOOL_DONE;

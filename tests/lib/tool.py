@@ -172,14 +172,15 @@ class issued(folder):
 class Terminal:
     """A run on a terminal of its own: what is typed goes through its line discipline."""
 
-    def __init__(self, *arguments, env=None, stdout=None):
+    def __init__(self, *arguments, env=None):
         self.words = [str(a) for a in arguments]
         self.seen = b""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            if stdout is not None:
-                os.dup2(stdout, 1)
-            os.execve(PROGRAM, [PROGRAM, *self.words], environment(**(env or {})))
+            try:
+                os.execve(PROGRAM, [PROGRAM, *self.words], environment(**(env or {})))
+            finally:
+                os._exit(127)
 
     def _read(self, seconds):
         ready, _, _ = select.select([self.fd], [], [], seconds)
