@@ -223,6 +223,28 @@ static void test_signature_ranges(void **state)
 	}
 }
 
+/* Digests that are 0 mod n, or above n. */
+static void test_digest_edges(void **state)
+{
+	static const char *const digests[] = {"00*32", N, "FF*32", "00*31 01"};
+	uint8_t d[32], point[SIMTIE_POINT_SIZE], digest[32], signature[64];
+
+	(void)state;
+	random_key(d, point);
+	for (size_t k = 0; k < sizeof(digests) / sizeof(digests[0]); k++) {
+		bytes_read(digests[k], digest, sizeof(digest));
+		token_fixture_sign(d, point, digest, signature);
+		for (int i = 0; i < ADAPTERS; i++) {
+			assert_int_equal(adapter(i)->p256_verify(point, digest, signature),
+					 VERDICT_GOOD);
+			signature[63] ^= 1;
+			assert_int_equal(adapter(i)->p256_verify(point, digest, signature),
+					 VERDICT_BAD);
+			signature[63] ^= 1;
+		}
+	}
+}
+
 /* (r, n - s) is valid wherever (r, s) is; neither adapter may think otherwise, nor take (r + n, s).
  */
 static void test_signature_twins(void **state)
@@ -242,6 +264,34 @@ static void test_signature_twins(void **state)
 		assert_int_equal(adapter(i)->p256_verify(point, digest, signature), VERDICT_GOOD);
 	BN_free(s);
 	BN_free(n);
+}
+
+/* e = -r·d, so that R = s^-1·(e·G + r·Q) is infinity: a bad signature, not a failing library. */
+static void test_signature_of_infinity(void **state)
+{
+	uint8_t d[32], point[SIMTIE_POINT_SIZE], digest[32], signature[64];
+	BN_CTX *ctx = BN_CTX_new();
+	BIGNUM *n = NULL, *r, *e = BN_new();
+	BIGNUM *scalar;
+
+	(void)state;
+	BN_hex2bn(&n, N);
+	random_key(d, point);
+	random_fill(signature, sizeof(signature));
+	signature[0] &= 0x7F; /* below n */
+	signature[32] &= 0x7F;
+	r = BN_bin2bn(signature, 32, NULL);
+	scalar = BN_bin2bn(d, 32, NULL);
+	assert_int_equal(BN_mod_mul(e, r, scalar, n, ctx), 1);
+	assert_int_equal(BN_sub(e, n, e), 1);
+	assert_int_equal(BN_bn2binpad(e, digest, 32), 32);
+	for (int i = 0; i < ADAPTERS; i++)
+		assert_int_equal(adapter(i)->p256_verify(point, digest, signature), VERDICT_BAD);
+	BN_free(scalar);
+	BN_free(e);
+	BN_free(r);
+	BN_free(n);
+	BN_CTX_free(ctx);
 }
 
 static void test_random_hashing(void **state)
@@ -337,7 +387,9 @@ int main(void)
 		cmocka_unit_test(test_points),
 		cmocka_unit_test(test_tweaks),
 		cmocka_unit_test(test_signature_ranges),
+		cmocka_unit_test(test_digest_edges),
 		cmocka_unit_test(test_signature_twins),
+		cmocka_unit_test(test_signature_of_infinity),
 		cmocka_unit_test(test_random_hashing),
 		cmocka_unit_test(test_random_curve),
 		cmocka_unit_test(test_random_points),
