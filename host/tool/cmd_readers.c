@@ -30,8 +30,9 @@ static void print_reader(size_t index, const struct simtie_reader *reader)
 {
 	char atr[OUTPUT_HEX_SIZE(SIMTIE_ATR_MAX)], name[SIMTIE_READER_NAME_MAX];
 
-	printf("%2zu  %-40s  %-5s  %s\n", index, output_safe(reader->name, name, sizeof(name)),
-	       state_name(reader), output_hex(reader->atr, reader->atr_len, atr));
+	printf("%2zu  %-40s  %s%s%s\n", index, output_safe(reader->name, name, sizeof(name)),
+	       state_name(reader), reader->atr_len ? "   " : "",
+	       output_hex(reader->atr, reader->atr_len, atr));
 }
 
 static int print_json(const struct list *list)

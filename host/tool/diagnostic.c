@@ -60,8 +60,10 @@ static bool print_chunks(struct reading *r, enum major major)
 		if (!print_item(r, PLACE_INNER))
 			return false;
 	}
-	if (r->at == r->end)
+	if (r->at == r->end) {
+		fputs(separator, r->out);
 		return leaf_stop(r, "cut short");
+	}
 	r->at++;
 	fputc(')', r->out);
 	return true;
