@@ -158,7 +158,7 @@ static int carry_out(struct simtie_session *session, const struct apdu *apdu, st
 	if (error)
 		return error;
 	gather_put(gather, data);
-	return apdu->ne > 0 ? fetch(session, piece.header[0], gather) : 0;
+	return fetch(session, piece.header[0], gather);
 }
 
 int simtie_transmit(struct simtie_session *session, const uint8_t *command, size_t command_len,

@@ -82,6 +82,14 @@ static void response_in_pieces(void **state)
 			"0001020300", 0, "AABBCC", 0x6285);
 }
 
+/* At T=0 a card cannot see whether Le was there: what it offers is fetched. */
+static void response_that_nobody_asked_for(void **state)
+{
+	(void)state;
+	scripted_expect((struct scripted)SCRIPT("0001020301FF > 6101", "00C0000001 > AA9000"),
+			"0001020301FF", 0, "AA", 0x9000);
+}
+
 static void get_response_names_the_channel(void **state)
 {
 	(void)state;
@@ -290,6 +298,7 @@ int main(void)
 		cmocka_unit_test(malformed_command_is_not_sent),
 		cmocka_unit_test(status_word_is_no_error),
 		cmocka_unit_test(response_in_pieces),
+		cmocka_unit_test(response_that_nobody_asked_for),
 		cmocka_unit_test(get_response_names_the_channel),
 		cmocka_unit_test(sixty_one_zero_means_256),
 		cmocka_unit_test(nothing_brought_is_a_fault),
