@@ -100,6 +100,8 @@ int simtie_attest(struct simtie_session *session, const struct simtie_challenge 
 	if (!error &&
 	    !make_token(bytes_of(answer, len), challenge, pin != NULL, full, token, token_len))
 		error = SIMTIE_ERR_PROTOCOL;
+	if (error)
+		*token_len = 0;
 out:
 	bytes_wipe(data, sizeof data);
 	return error;
