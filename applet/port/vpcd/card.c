@@ -45,6 +45,7 @@ static void say_where(const struct card *card, const char *before, const char *a
 static bool insert(struct card *card)
 {
 	const char *name = card->options->state ? card->options->state : "the card";
+	const char *anew = "begin anew with --reset";
 
 	switch (applet_open(&card->applet, &card->posix.port)) {
 	case JOURNAL_OK:
@@ -52,9 +53,8 @@ static bool insert(struct card *card)
 		return true;
 	case JOURNAL_UNKNOWN:
 		fprintf(stderr,
-			"simtie-card: %s: written by another version of the card; use that one, or "
-			"--reset to begin anew\n",
-			name);
+			"simtie-card: %s: of another version of the card; use that, or %s\n", name,
+			anew);
 		return false;
 	case JOURNAL_IO:
 		say(card->posix.error.text);
@@ -67,10 +67,8 @@ static bool insert(struct card *card)
 		break;
 	}
 	fprintf(stderr,
-		"simtie-card: %s: the card's records are damaged; bring back a copy, or use "
-		"--reset to "
-		"begin anew\n",
-		name);
+		"simtie-card: %s: the card's records are damaged; bring back a copy, or %s\n", name,
+		anew);
 	return false;
 }
 
