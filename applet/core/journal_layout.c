@@ -108,7 +108,8 @@ bool journal_frame_read(const struct port *port, uint16_t page, uint32_t sequenc
 		size_t some = left < sizeof(staging) ? left : sizeof(staging);
 
 		ok = port->read(port->context, at, staging, some);
-		crc = journal_crc(crc, staging, some);
+		if (ok)
+			crc = journal_crc(crc, staging, some);
 		at += (uint32_t)some;
 		left -= (uint32_t)some;
 	}

@@ -75,7 +75,8 @@ static bool is_blank(const uint8_t *bytes, size_t len)
 	return true;
 }
 
-/* Programs (data) or erases (NULL) a range, as far as `torn` lets it. */
+/* Programs (data) or erases (NULL) a range, as far as `torn` lets it. A file (lose_unsynced) takes
+ * what it is given, also where an erase was lost; flash only clears bits. */
 static void change(struct flash_sim *sim, uint32_t offset, size_t len, const uint8_t *data,
 		   enum flash_sim_torn torn)
 {
@@ -87,6 +88,8 @@ static void change(struct flash_sim *sim, uint32_t offset, size_t len, const uin
 
 		if (data == NULL)
 			*byte |= mask;
+		else if (sim->lose_unsynced)
+			*byte = (uint8_t)((*byte & ~mask) | (data[i] & mask));
 		else
 			*byte &= (uint8_t)(data[i] | ~mask);
 	}

@@ -72,7 +72,8 @@ struct flash_sim {
 
 	/* Free to set and read between calls. */
 	enum flash_sim_random random;
-	bool lose_unsynced; /* a cut may also lose, whole, any operation that no sync() followed */
+	bool lose_unsynced; /* it is a file: a cut may also lose, in whole or in part, any operation
+			     * that no sync() followed, in any order */
 	struct flash_sim_counts counts;
 	uint8_t *memory;       /* size bytes, as read() would give them */
 	unsigned long *erases; /* how often each page was erased */

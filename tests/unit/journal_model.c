@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+const struct model_geometry model_geometries[MODEL_GEOMETRIES] = {
+	{2048, 3}, {2048, 4}, {4096, 3}, {2048, 7}, {4096, 16}, {2048, 128}, {32768, 8}};
+
 static void draw_value(struct flash_sim *sim, uint8_t *value, size_t len)
 {
 	uint32_t manner = flash_sim_chance(sim, 8);

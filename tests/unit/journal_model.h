@@ -25,6 +25,13 @@ struct model_commit {
 	uint8_t values[MODEL_WRITES_MAX][JOURNAL_VALUE_MAX];
 };
 
+/* Geometries from the smallest to the largest that port.h allows. */
+#define MODEL_GEOMETRIES 7
+extern const struct model_geometry {
+	uint32_t page_size;
+	uint16_t page_count;
+} model_geometries[MODEL_GEOMETRIES];
+
 /* How the values of a workload are drawn. */
 struct model_shape {
 	uint32_t ids;     /* ids 0 to ids - 1 are used */

@@ -225,6 +225,10 @@ static void test_lost_pages(void **state)
 			memcpy(page, next, 2048);
 			assert_refused(&used.sim, JOURNAL_CORRUPT);
 			flash_sim_restore(&used.sim, image);
+			put_be32(page + 12, sequence - 4); /* from a round ago */
+			forge_seal_page(page);
+			assert_refused(&used.sim, JOURNAL_CORRUPT);
+			flash_sim_restore(&used.sim, image);
 			memcpy(other, next, 2048);
 			memcpy(next, page, 2048);
 			memcpy(page, other, 2048);
@@ -234,6 +238,48 @@ static void test_lost_pages(void **state)
 		}
 		flash_sim_free(&used.sim);
 	}
+}
+
+/* Cut just before the old head gets the mark of a successor: a newest page without its header is
+ * still missed. */
+static void test_lost_header_without_the_mark(void **state)
+{
+	static const uint8_t value[1000] = {1};
+	const struct journal_write write = {1, {value, sizeof(value)}};
+	static struct used used;
+	uint8_t *page;
+
+	(void)state;
+	make_used(&used, 2048, 4, 97);
+	used.journal.head_used = 2048;
+	for (unsigned long n = 6;; n++) { /* behind the copies, of which there are some */
+		struct flash_sim_image *image = flash_sim_snapshot(&used.sim);
+		struct journal before = used.journal;
+
+		flash_sim_cut(&used.sim, n, FLASH_SIM_UNDONE);
+		assert_int_equal(journal_commit(&used.journal, &write, 1), JOURNAL_IO);
+		flash_sim_power_on(&used.sim);
+		assert_int_equal(journal_open(&used.journal, &used.sim.port), JOURNAL_OK);
+		if (used.journal.sequence > before.sequence) {
+			flash_sim_image_free(image);
+			break;
+		}
+		flash_sim_restore(&used.sim, image);
+		flash_sim_image_free(image);
+		used.journal = before;
+	}
+	assert_int_equal(journal_commit(&used.journal, &write, 1), JOURNAL_OK);
+	page = forge_page_at(&used.sim, used.journal.sequence - 1);
+	for (size_t i = FORGE_MARK; i < FORGE_FRAMES; i++)
+		assert_int_equal(page[i], 0xFF);
+	page = forge_page_at(&used.sim, used.journal.sequence);
+	for (unsigned bit = 0; bit < FORGE_MARK * 8; bit++) {
+		page[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		assert_refused(&used.sim, JOURNAL_CORRUPT);
+		page[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	assert_int_equal(journal_open(&used.journal, &used.sim.port), JOURNAL_OK);
+	flash_sim_free(&used.sim);
 }
 
 static void test_memory_that_is_not_ours(void **state)
@@ -310,6 +356,7 @@ int main(void)
 		cmocka_unit_test(test_flips_of_a_scrubbed_image),
 		cmocka_unit_test(test_flips_of_an_image_cut_while_opening),
 		cmocka_unit_test(test_lost_pages),
+		cmocka_unit_test(test_lost_header_without_the_mark),
 		cmocka_unit_test(test_memory_that_is_not_ours),
 		cmocka_unit_test(test_other_version_is_unknown),
 		cmocka_unit_test(test_other_geometry_is_unknown),

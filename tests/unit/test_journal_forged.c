@@ -74,12 +74,83 @@ static void test_misplaced_frames_are_refused(void **state)
 	forge_page(&sim, 1, FORGE_FRAMES);
 	forge_frame(&sim, 1, FORGE_FRAMES, FORGE_COPY, NULL, 0);
 	assert_refused(&sim, JOURNAL_CORRUPT);
+	/* A header out of place, in a page that would not count. */
+	forge_page(&sim, 0, 0);
+	at = forge_frame(&sim, 0, FORGE_FRAMES, FORGE_COPY, NULL, 0);
+	forge_page(&sim, 2, at);
+	put_be32(forge_page_at(&sim, 2) + 12, 1);
+	forge_seal_page(forge_page_at(&sim, 2));
+	memset(forge_page_at(&sim, 1), 0xFF, 2048);
+	assert_refused(&sim, JOURNAL_CORRUPT);
 	/* A number that can have no successor. */
 	flash_sim_free(&sim);
 	flash_sim_init(&sim, 2048, 4);
 	forge_page(&sim, UINT32_MAX, FORGE_FRAMES + 16);
 	forge_frame(&sim, UINT32_MAX, FORGE_FRAMES, FORGE_COPY, NULL, 0);
 	assert_refused(&sim, JOURNAL_CORRUPT);
+	flash_sim_free(&sim);
+}
+
+/* What a cut leaves of a commit ends where its header says: a value that is itself a whole frame
+ * for this very place is not one, and anything behind the end is not of a cut. */
+static void test_torn_frames_are_believed_in_their_length(void **state)
+{
+	struct flash_sim sim;
+	struct journal journal;
+	static const uint8_t body[32];
+	uint8_t inner[24];
+	uint32_t at, end;
+
+	(void)state;
+	flash_sim_init(&sim, 2048, 3);
+	forge_page(&sim, 0, 0);
+	at = forge_frame(&sim, 0, FORGE_FRAMES, FORGE_COPY, NULL, 0);
+	forge_frame(&sim, 0, at + 16, FORGE_COMMIT, "\x01\0\0\x04xxxx", 8);
+	memcpy(inner, forge_page_at(&sim, 0) + at + 16, sizeof(inner));
+	memset(forge_page_at(&sim, 0) + at, 0, 16);
+	end = forge_frame(&sim, 0, at, FORGE_COMMIT, body, sizeof(body));
+	memcpy(forge_page_at(&sim, 0) + at + 16, inner, sizeof(inner));
+	assert_int_equal(journal_open(&journal, &sim.port), JOURNAL_OK);
+	assert_int_equal(journal.at[1], 0);
+	forge_page_at(&sim, 0)[end + 8] = 0x7F;
+	assert_refused(&sim, JOURNAL_CORRUPT);
+	forge_page_at(&sim, 0)[end + 8] = 0xFF;
+	/* The same behind the copies of a page that was being opened. */
+	forge_page(&sim, 1, at);
+	end = forge_frame(&sim, 1, FORGE_FRAMES, FORGE_COPY, "\x01\0\0\x04xxxx", 8);
+	forge_page_at(&sim, 1)[end - 1] ^= 1;
+	assert_int_equal(journal_open(&journal, &sim.port), JOURNAL_OK);
+	forge_page_at(&sim, 1)[end + 8] = 0x7F;
+	assert_refused(&sim, JOURNAL_CORRUPT);
+	flash_sim_free(&sim);
+}
+
+/* A length that is none, or leads out of the last page. flash_sim ends the test if it is followed.
+ */
+static void test_lengths_that_are_none(void **state)
+{
+	struct flash_sim sim;
+	struct journal journal;
+	uint32_t at;
+	uint8_t *page;
+
+	(void)state;
+	flash_sim_init(&sim, 2048, 3);
+	for (uint32_t sequence = 1; sequence < 3; sequence++) {
+		forge_page(&sim, sequence, FORGE_FRAMES + 16);
+		at = forge_frame(&sim, sequence, FORGE_FRAMES, FORGE_COPY, NULL, 0);
+	}
+	page = forge_page_at(&sim, 2);
+	forge_frame(&sim, 2, at, FORGE_COMMIT, "\x01\0\0\0\0\0", 6);
+	assert_int_equal(journal_open(&journal, &sim.port), JOURNAL_OK);
+	assert_int_equal(journal.at[1], 0);
+	put_be32(page + at, (uint32_t)FORGE_COMMIT << 16 | 32000);
+	put_be32(page + at + 4, ~get_be32(page + at));
+	assert_int_equal(journal_open(&journal, &sim.port), JOURNAL_OK);
+	assert_int_equal(journal.head_used, 2048);
+	put_be32(page + FORGE_FRAMES, (uint32_t)FORGE_COPY << 16 | 32000);
+	put_be32(page + FORGE_FRAMES + 4, ~get_be32(page + FORGE_FRAMES));
+	assert_int_equal(journal_open(&journal, &sim.port), JOURNAL_CORRUPT);
 	flash_sim_free(&sim);
 }
 
@@ -159,6 +230,12 @@ static void test_memory_changed_while_mounted(void **state)
 	for (write.id = 1; write.id < 3; write.id++)
 		assert_int_equal(journal_commit(&journal, &write, 1), JOURNAL_OK);
 	header = sim.memory + journal.at[1] * 4;
+	header[0] = 3;
+	assert_int_equal(journal_read(&journal, 1, out, sizeof(out), &len), JOURNAL_IO);
+	header[0] = 1;
+	header[1] = 1;
+	assert_int_equal(journal_read(&journal, 1, out, sizeof(out), &len), JOURNAL_IO);
+	header[1] = 0;
 	put_be16(header + 2, 0xFFFF);
 	assert_int_equal(journal_read(&journal, 1, out, sizeof(out), &len), JOURNAL_IO);
 	assert_int_equal(journal_scrub(&journal), JOURNAL_IO);
@@ -224,6 +301,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_malformed_records_are_refused),
 		cmocka_unit_test(test_misplaced_frames_are_refused),
+		cmocka_unit_test(test_torn_frames_are_believed_in_their_length),
+		cmocka_unit_test(test_lengths_that_are_none),
 		cmocka_unit_test(test_out_of_numbers),
 		cmocka_unit_test(test_overfull_image),
 		cmocka_unit_test(test_memory_changed_while_mounted),
