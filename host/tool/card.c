@@ -2,6 +2,7 @@
 
 #include "output.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -92,13 +93,30 @@ int card_open_applet(const struct common_options *common, struct simtie_session 
 	return result;
 }
 
+/* The contract's text and advice, "It is so. Do this.", as one sentence: "it is so; do this". */
+static void join(char *text)
+{
+	char *stop = strstr(text, ". ");
+	size_t len = strlen(text);
+
+	if (len && text[len - 1] == '.')
+		text[len - 1] = '\0';
+	if (!stop)
+		return;
+	*stop = ';';
+	/* The first word of the advice but for an abbreviation. */
+	if (!isupper((unsigned char)stop[3]))
+		stop[2] = (char)tolower((unsigned char)stop[2]);
+}
+
 /* The sentence for an error, as the library and the contract have it. */
 static void describe(const struct simtie_session *session, int error, int cause, char *text)
 {
-	if (error == SIMTIE_ERR_CARD && session)
+	if (error == SIMTIE_ERR_CARD && session) {
 		snprintf(text, MESSAGE_SIZE, "%04X, %s", simtie_status_word(session),
 			 simtie_sw_text(simtie_status_word(session)));
-	else if (error == SIMTIE_ERR_FILE && cause)
+		join(text);
+	} else if (error == SIMTIE_ERR_FILE && cause)
 		snprintf(text, MESSAGE_SIZE, "%s (%s)", simtie_strerror(error), strerror(cause));
 	else
 		snprintf(text, MESSAGE_SIZE, "%s", simtie_strerror(error));

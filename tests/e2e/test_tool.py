@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The tool's everyday work on virtual cards in files: attest, verify and refuse, inspect, PIN, log."""
 
+import base64
 import hashlib
 import json
 import os
@@ -188,10 +189,20 @@ def token_as_bytes_text_file_and_on_a_terminal():
             card.verify(form.encode())
         card.verify(text[:-1].encode(), code=REFUSED)
         card.verify(text[:-2].encode(), code=REFUSED)
+        # The bits that the last digit leaves over are zero: a token has one text, not sixteen.
+        odd = card.token(audience="a" * (len(AUDIENCE) + (1 if len(token) % 3 != 2 else 2)))
+        digits = base64.urlsafe_b64encode(odd).rstrip(b"=")
+        holds(len(odd) % 3, "bits are left over")
+        card.verify(digits, audience=audience_of(odd))
+        card.verify(digits[:-1] + bytes([digits[-1] + 1]), audience=audience_of(odd), code=REFUSED)
         card.attest("-o", card.folder / "no" / "token", code=IO)
         with open("/dev/full", "wb") as full:
             ended = card.attest(code=IO, stdout=full)
             holds("No space left" in ended.err, ended.err)
+
+
+def audience_of(token):
+    return simtie("inspect", "--json", "-", stdin=token).json["claims"]["audience"]
 
 
 def inspect_goes_as_far_as_it_can():
