@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #define ARGUMENTS_MAX 256
+#define HEADER_SIZE   4
 
 struct apdu_tool {
 	struct common_options common;
@@ -57,11 +58,14 @@ static int rehearse_line(struct apdu_tool *tool, const struct script_line *line)
 		return refuse_line(tool, line,
 				   "a PIN or key on the command line can be read by other users; "
 				   "write {pin}, {new_pin} or {puk} in its place, or use --script");
-	if (!tool->raw && run->command.len < 4)
+	example_rehearse(run);
+	if (!tool->raw && run->command.len < HEADER_SIZE)
 		return refuse_line(tool, line,
 				   "a command has at least 4 bytes; one argument is one command, "
 				   "quoted when it has blanks. --raw sends less");
-	example_rehearse(run);
+	if (!tool->raw && run->decoded.malformed)
+		return refuse_line(tool, line,
+				   "Lc and what follows it do not agree; --raw sends it as it is");
 	return TOOL_DONE;
 }
 
