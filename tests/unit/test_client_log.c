@@ -108,6 +108,8 @@ static void entries_that_do_not_fit(void **state)
 		LOG(COUNTER("01") PURPOSE("01") CONSENT("01") LOG_HASH "840161" SEEDED("02")),
 		SIMTIE_ERR_PROTOCOL);
 	assert_int_equal(LOG("800300000181010282010183" HASH), SIMTIE_ERR_PROTOCOL);
+	assert_int_equal(LOG("80050000000001" GOOD "840161"), SIMTIE_ERR_PROTOCOL);
+	assert_int_equal(LOG(COUNTER("01") GOOD "8419" A20 "6161616161"), SIMTIE_ERR_PROTOCOL);
 	assert_int_equal(LOG(""), SIMTIE_ERR_PROTOCOL);
 }
 

@@ -15,7 +15,7 @@
 
 static void raw_is_one_exchange(void **state)
 {
-	struct scripted script = SCRIPT("00010203 > AA6105", "0001 > 6C02");
+	struct scripted script = SCRIPT("00010203 > AA6105", "0001 > 6C02", "0001 > 90", "0001 > ");
 	struct simtie_session *session = scripted_session(&script, NULL);
 	uint8_t out[4];
 	size_t len;
@@ -29,6 +29,10 @@ static void raw_is_one_exchange(void **state)
 	assert_int_equal(
 		simtie_transmit_raw(session, (const uint8_t[]){0, 1}, 2, out, sizeof out, &len), 0);
 	assert_int_equal(simtie_status_word(session), 0x6C02);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(simtie_transmit_raw(session, (const uint8_t[]){0, 1}, 2, out,
+						     sizeof out, &len),
+				 SIMTIE_ERR_PROTOCOL);
 	simtie_close(&session);
 }
 
