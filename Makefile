@@ -100,7 +100,7 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libsimtie.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LDLIBS_LIB)
 
-$(B)/check_vectors: $(B)/obj/tests/vectors/check_vectors.o $(B)/libsimtie.a
+$(B)/check_vectors: $(call obj,$(wildcard tests/vectors/*.c)) $(B)/libsimtie.a
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LDLIBS_LIB)
 
 .PHONY: unit-tests benches
