@@ -86,6 +86,19 @@ static int open_applet(struct loop *loop)
 	return SIMTIE_ERR_STATE;
 }
 
+/* The port has a sentence for what is wrong with the file; what is wrong with the memory in it only
+ * the core sees. */
+static void explain(const struct loop *loop, const char *path, int error, char *detail)
+{
+	if (loop->posix.error.text[0] || error != SIMTIE_ERR_STATE)
+		snprintf(detail, SIMTIE_DETAIL_MAX, "%s", loop->posix.error.text);
+	else
+		snprintf(detail, SIMTIE_DETAIL_MAX,
+			 "%s: the card's memory in it is damaged or of another version; it is left "
+			 "as it is",
+			 path);
+}
+
 static void describe(const struct loop *loop, const char *path, struct card_line *line)
 {
 	bool t0 = loop->protocol == APPLET_T0;
@@ -126,7 +139,7 @@ static int loop_open(const struct card_request *request, void **state, struct ca
 	if (error) {
 		int fault = loop->posix.error.error_number;
 
-		snprintf(request->detail, SIMTIE_DETAIL_MAX, "%s", loop->posix.error.text);
+		explain(loop, request->name, error, request->detail);
 		loop_close(loop);
 		errno = fault;
 		return error;

@@ -1,6 +1,6 @@
 #include "session.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,8 +29,11 @@ int session_on(struct link link, const struct card_line *line, const struct simt
 	if (!error && options->trace)
 		error = trace_wrap(&link, line, options);
 	if (error) {
+		int fault = errno; /* of a trace that could not be opened */
+
 		free(session);
 		link.transport->close(link.state);
+		errno = fault;
 		return error;
 	}
 	session->link = link;
