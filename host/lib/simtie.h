@@ -21,21 +21,20 @@
 extern "C" {
 #endif
 
-
 /* What went wrong. simtie_strerror() gives a sentence that says what to do. */
 enum simtie_error {
 	SIMTIE_OK = 0,
-	SIMTIE_ERR_ARGUMENT = -1,   /* a value out of its documented range */
-	SIMTIE_ERR_MEMORY = -2,     /* out of memory, or the caller's buffer is too small */
-	SIMTIE_ERR_SERVICE = -3,    /* the PC/SC service does not answer: pcscd is not running */
-	SIMTIE_ERR_ACCESS = -4,     /* the PC/SC service refuses this user */
-	SIMTIE_ERR_NO_READER = -5,  /* no reader at all, or none of that name */
-	SIMTIE_ERR_AMBIGUOUS = -6,  /* several readers, and none or too little of a name was given */
-	SIMTIE_ERR_NO_CARD = -7,    /* the reader is empty */
-	SIMTIE_ERR_BUSY = -8,       /* another program holds the card or the state file */
-	SIMTIE_ERR_MUTE = -9,       /* a card is there but does not answer to power-on */
-	SIMTIE_ERR_GONE = -10,      /* reader, card or service vanished during the session */
-	SIMTIE_ERR_TIMEOUT = -11,   /* no answer within the bound; the session is dead */
+	SIMTIE_ERR_ARGUMENT = -1,  /* a value out of its documented range */
+	SIMTIE_ERR_MEMORY = -2,    /* out of memory, or the caller's buffer is too small */
+	SIMTIE_ERR_SERVICE = -3,   /* the PC/SC service does not answer: pcscd is not running */
+	SIMTIE_ERR_ACCESS = -4,    /* the PC/SC service refuses this user */
+	SIMTIE_ERR_NO_READER = -5, /* no reader at all, or none of that name */
+	SIMTIE_ERR_AMBIGUOUS = -6, /* several readers, and none or too little of a name was given */
+	SIMTIE_ERR_NO_CARD = -7,   /* the reader is empty */
+	SIMTIE_ERR_BUSY = -8,      /* another program holds the card or the state file */
+	SIMTIE_ERR_MUTE = -9,      /* a card is there but does not answer to power-on */
+	SIMTIE_ERR_GONE = -10,     /* reader, card or service vanished during the session */
+	SIMTIE_ERR_TIMEOUT = -11,  /* no answer within the bound; the session is dead */
 	SIMTIE_ERR_TRANSPORT = -12, /* the reader reported a fault of the line */
 	SIMTIE_ERR_PROTOCOL = -13,  /* the card's answer breaks its standard or the contract */
 	SIMTIE_ERR_ENDLESS = -14,   /* the card asked for over SIMTIE_EXCHANGES_MAX exchanges */
@@ -67,12 +66,12 @@ SIMTIE_API const char *simtie_version(void);
 
 struct simtie_reader {
 	char name[SIMTIE_READER_NAME_MAX];
-	bool card;        /* a card is in it */
-	bool mute;        /* it does not answer to power-on */
-	bool busy;        /* another program holds it exclusively */
+	bool card; /* a card is in it */
+	bool mute; /* it does not answer to power-on */
+	bool busy; /* another program holds it exclusively */
 	uint8_t atr[SIMTIE_ATR_MAX];
 	size_t atr_len;
-	uint32_t events;  /* rises by one whenever a card is put in or taken out */
+	uint32_t events; /* rises by one whenever a card is put in or taken out */
 };
 
 /*
@@ -120,8 +119,8 @@ struct simtie_options {
 	 * with mode 0600; a symbolic link, or what is no regular file, is refused. */
 	const char *trace;
 
-	/* PINs and keys go into the trace in clear; the file says so. Refused for a file that others
-	 * may read. */
+	/* PINs and keys go into the trace in clear; the file says so. Refused for a file that
+	 * others may read. */
 	bool trace_secrets;
 
 	enum simtie_protocol protocol; /* SIMTIE_ERR_MUTE when the card cannot do it */
@@ -140,8 +139,8 @@ struct simtie_options {
  */
 SIMTIE_API int simtie_open(const struct simtie_options *options, struct simtie_session **session);
 
-/* Ends the session, resets the card, so that no PIN given in it outlives it, and clears the caller's
- * pointer. NULL, or a pointer to NULL, is fine. */
+/* Ends the session, resets the card, so that no PIN given in it outlives it, and clears the
+ * caller's pointer. NULL, or a pointer to NULL, is fine. */
 SIMTIE_API void simtie_close(struct simtie_session **session);
 
 /* Resets the card. Everything volatile in it is gone; the applet has to be selected again, and the
@@ -166,18 +165,18 @@ struct simtie_line {
 SIMTIE_API struct simtie_line simtie_session_line(const struct simtie_session *session);
 
 /*
- * Sends one command APDU and gathers its whole answer: 61xx is followed by GET RESPONSE, 6Cxx by the
- * command with the right Le, both bounded. A command whose data is over 255 bytes goes as a chain
- * (ISO/IEC 7816-4 §5.1.1.1), since not every line carries extended lengths; a refusal in its middle
- * is the answer. At T=0 a command with data and Le goes without Le (ISO/IEC 7816-3 §12.2).
+ * Sends one command APDU and gathers its whole answer: 61xx is followed by GET RESPONSE, 6Cxx by
+ * the command with the right Le, both bounded. A command whose data is over 255 bytes goes as a
+ * chain (ISO/IEC 7816-4 §5.1.1.1), since not every line carries extended lengths; a refusal in its
+ * middle is the answer. At T=0 a command with data and Le goes without Le (ISO/IEC 7816-3 §12.2).
  * out (room for `size` bytes) gets the response data without status word.
  *
  * Returns 0 whatever the status word is; see simtie_status_word(). SIMTIE_ERR_ARGUMENT for a
  * malformed command, or one whose chain would take over SIMTIE_EXCHANGES_MAX exchanges;
- * SIMTIE_ERR_MEMORY for too small an `out`, which does not undo what the card did; and the session's
- * errors: GONE, TIMEOUT, TRANSPORT, PROTOCOL, ENDLESS, and FILE when the trace cannot be written
- * (an answer that is in is still given; the next command is then not sent). After GONE and TIMEOUT
- * the session is dead: every later call gives the same again.
+ * SIMTIE_ERR_MEMORY for too small an `out`, which does not undo what the card did; and the
+ * session's errors: GONE, TIMEOUT, TRANSPORT, PROTOCOL, ENDLESS, and FILE when the trace cannot be
+ * written (an answer that is in is still given; the next command is then not sent). After GONE and
+ * TIMEOUT the session is dead: every later call gives the same again.
  */
 SIMTIE_API int simtie_transmit(struct simtie_session *session, const uint8_t *command,
 			       size_t command_len, uint8_t *out, size_t size, size_t *out_len);
@@ -187,19 +186,18 @@ SIMTIE_API int simtie_transmit(struct simtie_session *session, const uint8_t *co
  * its status word apart.
  */
 SIMTIE_API int simtie_transmit_raw(struct simtie_session *session, const uint8_t *command,
-				   size_t command_len, uint8_t *out, size_t size,
-				   size_t *out_len);
+				   size_t command_len, uint8_t *out, size_t size, size_t *out_len);
 
 /* ---- The card's commands: `apdu-specs/gen/reference.md` describes each ---- */
 
 /* What SELECT and the applet information say. */
 struct simtie_info {
-	uint8_t version[3];        /* major, minor, patch */
-	uint8_t lifecycle;         /* enum simtie_lifecycle */
-	uint8_t pin_tries;         /* left; 0: blocked, or not yet set */
+	uint8_t version[3]; /* major, minor, patch */
+	uint8_t lifecycle;  /* enum simtie_lifecycle */
+	uint8_t pin_tries;  /* left; 0: blocked, or not yet set */
 	uint8_t puk_tries;
-	uint8_t debug_status;      /* as the attestation will state it */
-	bool seeded;               /* keys or random numbers come from a test seed */
+	uint8_t debug_status; /* as the attestation will state it */
+	bool seeded;          /* keys or random numbers come from a test seed */
 	bool has_key;
 	bool has_certificate;
 	uint8_t iccid[SIMTIE_ICCID_SIZE];
@@ -209,14 +207,14 @@ struct simtie_info {
 /*
  * Selects the applet and reads what it says of itself. With `info` NULL it is selected and nothing
  * is read, which is the shortest on the line: an attestation then takes three commands.
- * A terminated card is selected too; simtie_status_word() is SIMTIE_SW_TERMINATED if `info` is NULL.
- * SIMTIE_ERR_NO_APPLET; SIMTIE_ERR_PROTOCOL; SIMTIE_ERR_CARD; the session's errors.
+ * A terminated card is selected too; simtie_status_word() is SIMTIE_SW_TERMINATED if `info` is
+ * NULL. SIMTIE_ERR_NO_APPLET; SIMTIE_ERR_PROTOCOL; SIMTIE_ERR_CARD; the session's errors.
  */
 SIMTIE_API int simtie_select(struct simtie_session *session, struct simtie_info *info);
 
-/* PINs and PUKs are strings of decimal digits: 4 to 8, and 8. SIMTIE_ERR_ARGUMENT for others, before
- * anything is sent. *tries gets the tries left after a refusal (SIMTIE_ERR_CARD), else it is not
- * touched; it may be NULL. The applet must be selected. */
+/* PINs and PUKs are strings of decimal digits: 4 to 8, and 8. SIMTIE_ERR_ARGUMENT for others,
+ * before anything is sent. *tries gets the tries left after a refusal (SIMTIE_ERR_CARD), else it is
+ * not touched; it may be NULL. The applet must be selected. */
 SIMTIE_API int simtie_pin_verify(struct simtie_session *session, const char *pin, unsigned *tries);
 SIMTIE_API int simtie_pin_change(struct simtie_session *session, const char *pin,
 				 const char *new_pin, unsigned *tries);
@@ -233,16 +231,17 @@ SIMTIE_API int simtie_pin_status(struct simtie_session *session, struct simtie_p
 /* `len` random bytes from the card, 1 to 255. */
 SIMTIE_API int simtie_get_challenge(struct simtie_session *session, uint8_t *out, size_t len);
 
-/* Makes device key and chain code on the card, which gives the chain code this once. Factory only. */
+/* Makes device key and chain code on a card that is not personalised yet; it gives the chain code
+ * this once. */
 SIMTIE_API int simtie_generate(struct simtie_session *session, struct simtie_card_key *key);
 
 /* What personalisation stores; a NULL member is left as it is. All of it or nothing is stored. */
 struct simtie_objects {
 	const char *pin;
 	const char *puk;
-	const uint8_t *iccid;        /* SIMTIE_ICCID_SIZE bytes, as in EF.ICCID (TS 102 221 §13.2) */
-	const uint8_t *certificate;  /* DER */
-	size_t certificate_len;      /* up to SIMTIE_CERTIFICATE_MAX */
+	const uint8_t *iccid; /* SIMTIE_ICCID_SIZE bytes, as in EF.ICCID (TS 102 221 §13.2) */
+	const uint8_t *certificate; /* DER */
+	size_t certificate_len;     /* up to SIMTIE_CERTIFICATE_MAX */
 };
 SIMTIE_API int simtie_store(struct simtie_session *session, const struct simtie_objects *objects);
 
@@ -251,18 +250,18 @@ SIMTIE_API int simtie_set_lifecycle(struct simtie_session *session, enum simtie_
 
 /* What is to be attested. */
 struct simtie_challenge {
-	const char *audience;      /* UTF-8 without control characters, 1 to 64 bytes */
-	const uint8_t *nonce;      /* 16 to 64 bytes */
+	const char *audience; /* UTF-8 without control characters, 1 to 64 bytes */
+	const uint8_t *nonce; /* 16 to 64 bytes */
 	size_t nonce_len;
 	const uint8_t *thumbprint; /* 32 bytes (RFC 9679), or NULL */
 	uint8_t purpose;           /* enum simtie_purpose; 0 means registration */
 };
 
 /*
- * Has the card attest and writes the token (COSE_Sign1) to `token`, room for SIMTIE_TOKEN_MAX bytes.
- * The PIN goes along in the same command; NULL relies on a simtie_pin_verify() before, which is used
- * up. `full` fetches the token from the card; else it is rebuilt from the compact answer, which
- * halves the bytes on the line and gives the same token.
+ * Has the card attest and writes the token (COSE_Sign1) to `token`, room for SIMTIE_TOKEN_MAX
+ * bytes. The PIN goes along in the same command; NULL relies on a simtie_pin_verify() before, which
+ * is used up. `full` fetches the token from the card; else it is rebuilt from the compact answer,
+ * which halves the bytes on the line and gives the same token.
  */
 SIMTIE_API int simtie_attest(struct simtie_session *session,
 			     const struct simtie_challenge *challenge, const char *pin, bool full,
@@ -279,8 +278,8 @@ struct simtie_log_entry {
 	uint32_t counter;
 	uint8_t purpose;
 	uint8_t consent;
-	bool seeded;                          /* made with keys or random numbers of a test seed */
-	uint8_t audience_hash[16];            /* first bytes of SHA-256 of the audience */
+	bool seeded;               /* made with keys or random numbers of a test seed */
+	uint8_t audience_hash[16]; /* first bytes of SHA-256 of the audience */
 	char audience[SIMTIE_LOG_AUDIENCE_MAX + 1]; /* its first bytes */
 };
 
