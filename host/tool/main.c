@@ -28,6 +28,7 @@ static const struct subcommand subcommands[] = {
 	{"inspect", inspect_main, "decode an attestation without believing it"},
 	{"log", log_main, "what the card signed"},
 	{"apdu", apdu_main, "send APDUs and see them decoded"},
+	{"ca", ca_main, "the operator's certificate authority: issue and revoke"},
 	{"conformance", conformance_main, "run the contract's examples against a card"},
 	{"doctor", doctor_main, "find out why no reader or card is seen"},
 };

@@ -19,6 +19,7 @@ enum tool_exit {
 /* Each takes the arguments from its own name on and returns one of the above. */
 int apdu_main(int argc, char **argv);
 int attest_main(int argc, char **argv);
+int ca_main(int argc, char **argv);
 int conformance_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 int info_main(int argc, char **argv);
