@@ -155,8 +155,8 @@ static bool members_walk(struct bytes *in, const struct simtie_cbor_item *head, 
 	bool map = head->kind == CBOR_KIND_MAP;
 	struct bytes last = {0};
 
-	if (head->argument >
-	    in->len) /* a member has a byte at least; now twice it cannot overflow */
+	/* A member has a byte at least. Twice a count that passes cannot overflow. */
+	if (head->argument > in->len)
 		return false;
 	for (uint64_t i = 0; head->indefinite || i < head->argument * (map ? 2 : 1); i++) {
 		bool key = map && i % 2 == 0;

@@ -85,12 +85,15 @@ static enum claim_index claim_find(struct bytes key)
 	struct simtie_cbor_item item;
 	int i;
 
-	if (!simtie_cbor_head(&key, &item) || item.argument > INT32_MAX)
+	if (!simtie_cbor_head(&key, &item))
 		return CLAIM_COUNT;
-	for (i = 0; i < CLAIM_COUNT; i++)
-		if (item.kind == (keys[i] < 0 ? CBOR_KIND_NEGINT : CBOR_KIND_UINT) &&
-		    (int64_t)item.argument == (keys[i] < 0 ? -1 - keys[i] : keys[i]))
+	for (i = 0; i < CLAIM_COUNT; i++) {
+		bool negative = keys[i] < 0;
+
+		if (item.kind == (negative ? CBOR_KIND_NEGINT : CBOR_KIND_UINT) &&
+		    item.argument == (uint64_t)(negative ? -1 - keys[i] : keys[i]))
 			break;
+	}
 	return (enum claim_index)i;
 }
 
@@ -198,7 +201,8 @@ static bool claims_read(const struct claim_values *values, struct simtie_claims 
 	       strlen(claims->audience) == audience_len && simtie_claims_valid(claims);
 }
 
-/* The last word on determinism: what is accepted is what simtie_token_build() writes. */
+/* The last word on determinism, whatever a later libcbor may read: what is accepted is what
+ * simtie_token_build() writes. */
 static bool rebuilds(struct bytes token, const struct simtie_claims *claims)
 {
 	uint8_t rebuilt[SIMTIE_TOKEN_MAX];

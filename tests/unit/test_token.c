@@ -136,6 +136,23 @@ static void test_relaxed_policy(void **state)
 	}
 }
 
+/* A token without cnf vouches for no client, not even for one whose thumbprint is all zeros. */
+static void test_no_client(void **state)
+{
+	static const uint8_t zeros[SIMTIE_THUMBPRINT_SIZE];
+	const struct token_change changes[] = {{SLOT_CONFIRMATION, ""}, {SLOT_COUNT, NULL}};
+	struct simtie_policy policy = token_fixture_policy();
+	struct token_recipe recipe = token_fixture_good();
+	struct token_fixture token;
+
+	(void)state;
+	policy.thumbprint = zeros;
+	token_fixture_change(&recipe, changes);
+	token_fixture_cook(&recipe, &token);
+	assert_int_equal(token_fixture_verify(&policy, token.bytes, token.len),
+			 SIMTIE_WRONG_THUMBPRINT);
+}
+
 /* A policy's purpose is the one and only; 0 asks for registration. */
 static void test_purpose(void **state)
 {
@@ -318,10 +335,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_claims),           cmocka_unit_test(test_verify),
 		cmocka_unit_test(test_wrong_key),        cmocka_unit_test(test_relaxed_policy),
-		cmocka_unit_test(test_purpose),          cmocka_unit_test(test_every_bit_counts),
-		cmocka_unit_test(test_cut_and_extended), cmocka_unit_test(test_largest),
-		cmocka_unit_test(test_build_bounds),     cmocka_unit_test(test_compact),
-		cmocka_unit_test(test_service_key),
+		cmocka_unit_test(test_no_client),        cmocka_unit_test(test_purpose),
+		cmocka_unit_test(test_every_bit_counts), cmocka_unit_test(test_cut_and_extended),
+		cmocka_unit_test(test_largest),          cmocka_unit_test(test_build_bounds),
+		cmocka_unit_test(test_compact),          cmocka_unit_test(test_service_key),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
