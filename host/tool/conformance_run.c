@@ -5,6 +5,7 @@
 
 #include "exchange.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -117,6 +118,18 @@ static const char *left_out(const struct conformance *conf, const struct example
 	return NULL;
 }
 
+/* An interrupt waits until the card has its tries back. The library's threads take no signals. */
+static void hold_signals(sigset_t *before)
+{
+	sigset_t held;
+
+	sigemptyset(&held);
+	sigaddset(&held, SIGINT);
+	sigaddset(&held, SIGTERM);
+	sigaddset(&held, SIGHUP);
+	sigprocmask(SIG_BLOCK, &held, before);
+}
+
 typedef bool run_body(struct conformance *conf, const struct example_case *example,
 		      struct conformance_result *result, int *error);
 
@@ -125,6 +138,7 @@ static bool run_one(struct conformance *conf, const struct example_case *example
 		    struct conformance_result *result, char *text, int *error)
 {
 	bool go_on = true;
+	sigset_t before;
 
 	switch (conformance_card_ready(conf, example, result->text, error)) {
 	case READY:
@@ -143,10 +157,12 @@ static bool run_one(struct conformance *conf, const struct example_case *example
 		return false;
 	}
 	result->text[0] = '\0';
+	hold_signals(&before);
 	go_on = body(conf, example, result, error);
 	if (go_on)
 		go_on = conformance_card_after(conf, example, result->outcome, text, error) ==
 			READY;
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return go_on;
 }
 

@@ -242,7 +242,10 @@ def literal_pins_in_scripts_are_blanked():
     with issued() as card:
         script = card.file("script", f"00 A4 04 00 ( {{aid}} )\n00 20 00 01 08 {PADDED} > 9000\n"
                                      f"00 20 00 01 08 {PADDED} > 63C2\n"
-                                     f"90 E2 90 00 ( {PADDED} )\n80 E2 90 00 ( {PADDED} )\n")
+                                     f"90 E2 90 00 ( {PADDED} )\n80 E2 90 00 ( {PADDED} )\n"
+                                     # What looks like an open object may be a part of a secret.
+                                     f"80 E2 90 00 ( 5A [ {PADDED} ] 84 )\n"
+                                     f"90 E2 90 00 ( 5A [ {PADDED} ] )\n80 E2 90 00 ( 5A [ {PADDED} ] )\n")
         card("apdu", "--raw", "--script", card.file("cut", f"00 20 00 01 09 {PADDED}\n"), code=REFUSED)
         for more in ([], ["--json"], ["--raw"]):
             card("apdu", "--script", script, "--keep-going", *more, code=REFUSED)

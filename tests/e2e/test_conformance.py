@@ -5,6 +5,7 @@ import contextlib
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import xml.etree.ElementTree
 
@@ -326,6 +327,25 @@ def a_pin_left_changed_is_changed_back():
         simtie("pin", "verify", "--reader", "0", "--pin-file", files.pin, env=READER)
 
 
+def an_interrupt_waits_until_tries_are_back():
+    running = []
+
+    def meddle(command, ask):
+        answer = ask(command)
+        if running and answer == b"\x63\xC2" and command[4:5] == b"\x08":
+            running.pop().send_signal(signal.SIGINT)
+        return answer
+
+    with folder() as files, meddled(meddle):
+        personalise(files)
+        process = subprocess.Popen([tool.PROGRAM, "conformance", "--reader", "0", "--pin-file", files.pin],
+                                   stdout=subprocess.PIPE, env=tool.environment(**READER))
+        running.append(process)
+        tool.remember(["conformance"], process.communicate(timeout=tool.BOUND)[0])
+        same((process.returncode, running), (-signal.SIGINT, []))
+        same(info()["pinTries"], 3)
+
+
 def a_card_that_forges_attestations_fails():
     def meddle(command, ask):
         answer = ask(command)
@@ -388,6 +408,7 @@ if __name__ == "__main__":
                   the_wrong_record_is_found_out, fresh_cards_run_every_example,
                   fresh_starts_from_whatever_is_there, t0_cards_hold_as_well,
                   a_line_that_adds_lengths_is_no_fault_of_the_card, a_card_that_errs_fails_by_name,
-                  a_pin_left_changed_is_changed_back, a_card_that_forges_attestations_fails,
+                  a_pin_left_changed_is_changed_back, an_interrupt_waits_until_tries_are_back,
+                  a_card_that_forges_attestations_fails,
                   a_card_taken_out_breaks_the_run_off, a_foreign_card_is_no_card,
                   a_card_that_does_not_say_its_lifecycle_is_left_alone, no_secret_was_ever_printed]))
