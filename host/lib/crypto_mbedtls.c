@@ -3,8 +3,10 @@
  *
  * It uses the mbedtls_* functions and not PSA: PSA keeps its key slots in a global that 2.28 guards
  * with no lock, so that two threads could corrupt it, and PSA has no point addition anyway. All
- * state here lives on the stack of one call. (helgrind sees threads race in ecp.c of 2.28: for three
- * counters of operations, which nothing but the library's self-test reads.)
+ * state here lives on the stack of one call.
+ *
+ * helgrind sees threads race in ecp.c of 2.28: for three counters of operations, which nothing but
+ * the library's self-test reads.
  */
 #include "crypto.h"
 
