@@ -92,11 +92,18 @@ static int check_head(const struct ca_index *index)
 										 : CA_ERR_DAMAGED;
 }
 
+/* Whether a line that cannot be read is one that a writer or the power left: the beginning of a
+ * line, or zeros where bytes never came. One with its end and no zeros was whole once. */
+static bool line_torn(const char *text, size_t len)
+{
+	return len < CA_INDEX_LINE_MAX && (text[len - 1] != '\n' || memchr(text, 0, len));
+}
+
 /* Takes in what counts from `end` on, up to `size`, the file's. */
 static int catch_up(struct ca_index *index, off_t size)
 {
 	struct reading r = {.fd = index->fd, .at = index->end, .stop = size};
-	bool bad = false;
+	bool torn = false;
 
 	for (;;) {
 		struct ca_line line;
@@ -108,10 +115,15 @@ static int catch_up(struct ca_index *index, off_t size)
 			return CA_ERR_FILE;
 		if (next == NEXT_END)
 			return CA_OK;
-		if (bad)
-			return CA_ERR_DAMAGED; /* and this stands behind the bad one */
-		bad = next == NEXT_CUT || !ca_line_read(text, len, &line);
-		if (bad || line.kind == CA_LINE_REVOKED)
+		if (torn)
+			return CA_ERR_DAMAGED; /* and this stands behind the torn one */
+		if (next == NEXT_CUT || !ca_line_read(text, len, &line)) {
+			torn = line_torn(text, len);
+			if (!torn)
+				return CA_ERR_DAMAGED;
+			continue;
+		}
+		if (line.kind == CA_LINE_REVOKED)
 			continue;
 		index->end = reading_place(&r);
 		if (line.kind == CA_LINE_CRL)
