@@ -1,9 +1,10 @@
 /*
  * libsimtie: attestation tokens and card records, without a card.
  *
- * A token is a COSE_Sign1 (RFC 9052) over a CWT/EAT claims set (RFC 8392, RFC 9711) in deterministic
- * CBOR (RFC 8949 §4.2.1). Owns building, parsing and the order of verification. Refuses to call a
- * token valid for any reason but that every check passed; each refusal has a code of its own.
+ * A token is a COSE_Sign1 (RFC 9052) over a CWT/EAT claims set (RFC 8392, RFC 9711) in
+ * deterministic CBOR (RFC 8949 §4.2.1). Owns building, parsing and the order of verification.
+ * Refuses to call a token valid for any reason but that every check passed; each refusal has a code
+ * of its own.
  *
  * Nothing here keeps state or blocks: all of it may run in any number of threads.
  */
@@ -68,7 +69,7 @@ struct simtie_claims {
 	X(DEBUGGABLE, "the card is virtual or debuggable, which the policy does not allow")        \
 	X(BAD_SIGNATURE, "the signature does not fit the card and the audience")                   \
 	X(OLD_COUNTER, "the counter was seen before: this is a replay or a clone")                 \
-	X(INTERNAL_ERROR, "nothing was decided: no key, no challenge, or the crypto library failed")
+	X(INTERNAL_ERROR, "nothing was decided: no key, no challenge, or the crypto failed")
 
 enum simtie_refusal {
 #define SIMTIE_REFUSAL_ENUM(name, text) SIMTIE_##name,
@@ -103,8 +104,8 @@ SIMTIE_API bool simtie_service_key(const struct simtie_crypto *crypto,
 /* What the verifier insists on. Zeroed but for audience and nonce it is the strictest: registration
  * purpose, PIN consent, hardware alone. */
 struct simtie_policy {
-	const char *audience;      /* ours */
-	const uint8_t *nonce;      /* of the challenge that we sent */
+	const char *audience; /* ours */
+	const uint8_t *nonce; /* of the challenge that we sent */
 	size_t nonce_len;
 	const uint8_t *thumbprint; /* the client key that must be vouched for; NULL: any or none */
 	uint8_t purpose;           /* 0 means registration */
@@ -115,10 +116,10 @@ struct simtie_policy {
 
 /* What the token is verified with: the card's record, or the service key alone, which cannot open
  * the counter (min_counter must then be 0). When both are there the service key is taken as already
- * derived, which saves half the time. */
+ * derived, which spares the derivation. */
 struct simtie_verify_key {
-	const struct simtie_card_key *card;  /* or NULL */
-	const uint8_t *service_public;       /* SIMTIE_POINT_SIZE bytes, or NULL */
+	const struct simtie_card_key *card; /* or NULL */
+	const uint8_t *service_public;      /* SIMTIE_POINT_SIZE bytes, or NULL */
 };
 
 /*
@@ -129,17 +130,16 @@ SIMTIE_API enum simtie_refusal simtie_token_parse(const uint8_t *token, size_t l
 						  struct simtie_claims *claims);
 
 /*
- * Verifies a token. *claims (may be NULL) is filled in as far as parsing got; *counter (may be NULL)
- * gets the opened counter when the card's record is there and the signature holds, else 0.
- * SIMTIE_INTERNAL_ERROR, before the token is looked at, when `policy` has no audience or no nonce, or
- * `key` neither record nor service key, or no record and a min_counter.
+ * Verifies a token. *claims (may be NULL) is filled in as far as parsing got; *counter (may be
+ * NULL) gets the opened counter when the card's record is there and the signature holds, else 0.
+ * SIMTIE_INTERNAL_ERROR, before the token is looked at, when `policy` has no audience or no nonce,
+ * or `key` neither record nor service key, or no record and a min_counter.
  */
 SIMTIE_API enum simtie_refusal simtie_token_verify(const struct simtie_crypto *crypto,
 						   const struct simtie_verify_key *key,
 						   const struct simtie_policy *policy,
 						   const uint8_t *token, size_t len,
-						   struct simtie_claims *claims,
-						   uint32_t *counter);
+						   struct simtie_claims *claims, uint32_t *counter);
 
 /*
  * Writes the token that says `claims`, signature and all, as the card would. False: a claim is out
@@ -150,8 +150,8 @@ SIMTIE_API bool simtie_token_build(const struct simtie_claims *claims,
 
 /*
  * A card's record as a file (JSON, "simtie-card-record/1"), written with mode 0600, atomically, and
- * never over an existing file. `applet_version` is "major.minor.patch", `created_at` RFC 3339. Members
- * that this version does not know are passed over on reading. Returns 0 or a negative enum
+ * never over an existing file. `applet_version` is "major.minor.patch", `created_at` RFC 3339.
+ * Members that this version does not know are passed over on reading. Returns 0 or a negative enum
  * simtie_error: SIMTIE_ERR_FILE (errno says why; EEXIST: there is such a file), SIMTIE_ERR_FORMAT
  * (the file is not such a record), SIMTIE_ERR_ARGUMENT (`record` to be written is none),
  * SIMTIE_ERR_MEMORY. A read that fails leaves *record zeroed; who has

@@ -204,6 +204,7 @@ static const struct row malformations[] = {
 	{"audience null", SIMTIE_MALFORMED_CLAIM, {{SLOT_AUDIENCE, "03 F6"}}},
 	{"audience empty", SIMTIE_MALFORMED_CLAIM, {{SLOT_AUDIENCE, "03 60"}}},
 	{"audience of 65 bytes", SIMTIE_MALFORMED_CLAIM, {{SLOT_AUDIENCE, "03 7841 61*65"}}},
+	{"audience of 800 bytes", SIMTIE_MALFORMED_CLAIM, {{SLOT_AUDIENCE, "03 790320 61*800"}}},
 	{"audience with a NUL", SIMTIE_MALFORMED_CLAIM, {{SLOT_AUDIENCE, "03 62 6100"}}},
 	{"audience with a line feed", SIMTIE_MALFORMED_CLAIM, {{SLOT_AUDIENCE, "03 62 610A"}}},
 	{"audience with U+001F", SIMTIE_MALFORMED_CLAIM, {{SLOT_AUDIENCE, "03 62 611F"}}},
@@ -236,6 +237,7 @@ static const struct row malformations[] = {
 
 	{"nonce of 15", SIMTIE_MALFORMED_CLAIM, {{SLOT_NONCE, "0A 4F 00*15"}}},
 	{"nonce of 65", SIMTIE_MALFORMED_CLAIM, {{SLOT_NONCE, "0A 5841 00*65"}}},
+	{"nonce of 800", SIMTIE_MALFORMED_CLAIM, {{SLOT_NONCE, "0A 590320 00*800"}}},
 	{"nonce as text", SIMTIE_MALFORMED_CLAIM, {{SLOT_NONCE, "0A 70 61*16"}}},
 	{"two nonces", SIMTIE_MALFORMED_CLAIM, {{SLOT_NONCE, "0A 82 50 00*16 50 00*16"}}},
 
@@ -271,6 +273,9 @@ static const struct row malformations[] = {
 	{"purpose 4", SIMTIE_MALFORMED_CLAIM, {{SLOT_PURPOSE, "190113 04"}}},
 	{"purpose as text", SIMTIE_MALFORMED_CLAIM, {{SLOT_PURPOSE, "190113 61 '2'"}}},
 	{"sealed counter of 9", SIMTIE_MALFORMED_CLAIM, {{SLOT_COUNTER, "3A00011170 49 00*9"}}},
+	{"sealed counter of 800",
+	 SIMTIE_MALFORMED_CLAIM,
+	 {{SLOT_COUNTER, "3A00011170 590320 00*800"}}},
 	{"sealed counter as number", SIMTIE_MALFORMED_CLAIM, {{SLOT_COUNTER, "3A00011170 01"}}},
 	{"sealed counter as text", SIMTIE_MALFORMED_CLAIM, {{SLOT_COUNTER, "3A00011170 68 61*8"}}},
 	{"consent 3", SIMTIE_MALFORMED_CLAIM, {{SLOT_CONSENT, "3A00011171 03"}}},
