@@ -19,6 +19,8 @@ static const struct {
 	void (*check)(const char *file, const json_t *root);
 } known[] = {
 	{"attestation.json", check_attestation},
+	{"scp03.json", check_scp03},
+	{"wycheproof/aes_cmac_test.json", check_cmac},
 	{"wycheproof/ecdsa_secp256r1_sha256_p1363_test.json", check_ecdsa},
 	{"wycheproof/hkdf_sha256_test.json", check_hkdf},
 };

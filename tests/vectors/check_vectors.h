@@ -36,9 +36,16 @@ bool json_hex_fixed(const json_t *object, const char *name, uint8_t *out, size_t
 /* "" when the member is not there or no string. */
 const char *json_text(const json_t *object, const char *name);
 
+/* The number of a Wycheproof case; and whether an outcome is what it asks for, "acceptable" leaving
+ * it open. */
+void vector_name(const json_t *test, char *name, size_t size);
+bool vector_expected(const json_t *test, bool accepted);
+
 /* The suites: each runs all of a file and prints its lines. */
 void check_attestation(const char *file, const json_t *root);
 void check_ecdsa(const char *file, const json_t *root);
 void check_hkdf(const char *file, const json_t *root);
+void check_scp03(const char *file, const json_t *root);
+void check_cmac(const char *file, const json_t *root);
 
 #endif

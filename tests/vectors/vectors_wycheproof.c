@@ -7,13 +7,12 @@
 
 #define MESSAGE_MAX 65536
 
-static void case_name(const json_t *test, char *name, size_t size)
+void vector_name(const json_t *test, char *name, size_t size)
 {
 	snprintf(name, size, "%lld", (long long)json_integer_value(json_object_get(test, "tcId")));
 }
 
-/* Whether an outcome is what the case asks for; "acceptable" leaves it open. */
-static bool expected(const json_t *test, bool accepted)
+bool vector_expected(const json_t *test, bool accepted)
 {
 	const char *result = json_text(test, "result");
 
@@ -39,9 +38,9 @@ static bool ecdsa_case(const struct simtie_crypto *crypto, const json_t *key, co
 	    !crypto->sha256(bytes_of(message, len), digest))
 		return false;
 	if (signature_len != SIMTIE_SIGNATURE_SIZE)
-		return expected(test, false);
+		return vector_expected(test, false);
 	verdict = crypto->p256_verify(point, digest, signature);
-	return verdict != VERDICT_FAILED && expected(test, verdict == VERDICT_GOOD);
+	return verdict != VERDICT_FAILED && vector_expected(test, verdict == VERDICT_GOOD);
 }
 
 /* The seam has HKDF-Expand alone; the extraction before it (RFC 5869 §2.2) is done here. */
@@ -63,8 +62,8 @@ static bool hkdf_case(const struct simtie_crypto *crypto, const json_t *test)
 	made = crypto->hkdf_expand(bytes_of(prk, sizeof(prk)), bytes_of(info, info_len), got,
 				   (size_t)size);
 	if (made && (wanted_len != (size_t)size || memcmp(got, wanted, wanted_len) != 0))
-		return expected(test, false);
-	return expected(test, made);
+		return vector_expected(test, false);
+	return vector_expected(test, made);
 }
 
 void check_ecdsa(const char *file, const json_t *root)
@@ -81,7 +80,7 @@ void check_ecdsa(const char *file, const json_t *root)
 
 			json_array_foreach(json_object_get(group, "tests"), t, test)
 			{
-				case_name(test, name, sizeof(name));
+				vector_name(test, name, sizeof(name));
 				tally_case(&tally, ecdsa_case(adapter(i), key, test), name);
 			}
 		}
@@ -100,7 +99,7 @@ void check_hkdf(const char *file, const json_t *root)
 		json_array_foreach(json_object_get(root, "testGroups"), g, group)
 			json_array_foreach(json_object_get(group, "tests"), t, test)
 		{
-			case_name(test, name, sizeof(name));
+			vector_name(test, name, sizeof(name));
 			tally_case(&tally, hkdf_case(adapter(i), test), name);
 		}
 		tally_print(&tally);
