@@ -244,19 +244,10 @@ def prompts_ask_twice():
         holds(fits(card), "the PIN typed opens the card")
 
 
-def interrupt_waits_for_a_settled_state():
-    for _ in range(10):
-        with folder() as card:
-            card.info()
-            process = subprocess.Popen(
-                [tool.PROGRAM, "personalise", "-r", f"loop:{card.state}", "--pin-file", card.pin,
-                 "--puk-file", card.puk, "--record", card.record], env=tool.environment(),
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            time.sleep(random.uniform(0, 0.05))
-            process.send_signal(signal.SIGINT)
-            process.wait()
-            lifecycle = state_holds(card, "interrupt")
-            same(card.record.exists(), lifecycle == "personalised", "record if and only if locked")
+def interrupted_at_every_write_it_waits_for_the_end():
+    for what, card, result, lifecycle in at_every_write("interrupt"):
+        same(lifecycle, "personalised", what)
+        holds(result.code in (-signal.SIGINT, DONE), f"{what}: {result!r}")
 
 
 def nothing_printed_holds_a_secret():
@@ -266,8 +257,7 @@ def nothing_printed_holds_a_secret():
 if __name__ == "__main__":
     sys.exit(run([
         killed_at_random_30_times, killed_before_every_write, killed_after_every_write,
-        failing_at_every_write,
+        failing_at_every_write, interrupted_at_every_write_it_waits_for_the_end,
         record_that_is_there_is_refused_and_the_card_untouched, no_draft_stays_behind,
         disk_that_is_full_leaves_the_card_in_factory, card_in_use_is_refused, objects_are_stored,
-        secrets_are_made_up, prompts_ask_twice, interrupt_waits_for_a_settled_state,
-        nothing_printed_holds_a_secret]))
+        secrets_are_made_up, prompts_ask_twice, nothing_printed_holds_a_secret]))

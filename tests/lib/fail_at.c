@@ -1,7 +1,7 @@
 /*
  * For LD_PRELOAD: numbers the calls of a program that change files, and at the one of $FAIL_AT lets
- * it fail with EIO ($FAIL_HOW "fail"), or kills the program just before ("before") or just after it
- * ("after"). Says "not reached" at the end when there were fewer.
+ * it fail with EIO ($FAIL_HOW "fail"), kills the program just before ("before") or just after it
+ * ("after"), or interrupts it ("interrupt"). Says "not reached" at the end when there were fewer.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -35,6 +35,8 @@ static int hit(void)
 		return 0;
 	if (how("before"))
 		raise(SIGKILL);
+	if (how("interrupt"))
+		raise(SIGINT);
 	errno = EIO;
 	return how("fail");
 }
