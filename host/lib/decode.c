@@ -78,10 +78,11 @@ void decode_command(struct bytes apdu, struct decode_command *command)
 		size_t header = apdu.len < HEADER_SIZE ? apdu.len : HEADER_SIZE;
 
 		command->malformed = true;
-		command->apdu =
-			(struct apdu){.data = bytes_of(apdu.ptr + header, apdu.len - header)};
+		command->apdu = (struct apdu){0};
 		if (header > 0)
 			memcpy(command->apdu.header, apdu.ptr, header);
+		if (apdu.len > header)
+			command->apdu.data = bytes_of(apdu.ptr + header, apdu.len - header);
 	}
 	if (apdu.len < 2)
 		return;

@@ -98,7 +98,10 @@ char *example_show_value(const struct example *run, const struct decode_object *
 		    memmem(value.ptr, value.len, name->value, name->len))
 			shown.secret = true;
 	}
-	return decode_show_value(&shown, show_secrets, out, size);
+	decode_show_value(&shown, show_secrets, out, size);
+	if (!show_secrets)
+		example_blank(run, out);
+	return out;
 }
 
 /* The status word's place is kept free: however long the data, it is shown. */
