@@ -133,6 +133,13 @@ int conformance_main(int argc, char **argv)
 		 .min = 1,
 		 .help = "shell command that puts a factory-fresh card into the reader;\n"
 			 "then every example runs"},
+		{.name = "wait",
+		 .kind = OPTION_NUMBER,
+		 .target = &conf.patience,
+		 .value = "SECONDS",
+		 .min = 1,
+		 .max = 3600,
+		 .help = "how long a new card may take to come (30)"},
 		{.name = "only",
 		 .kind = OPTION_TEXT,
 		 .target = &conf.only,

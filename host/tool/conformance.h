@@ -52,6 +52,7 @@ struct conformance {
 	const struct command *command;
 	bool all, list;
 	const char *only, *fresh, *junit, *record_path; /* or NULL */
+	struct option_number patience;                  /* seconds that a new card may take */
 	struct secret_source pin_source, puk_source;
 
 	/* PIN and PUK: the ones given, else those of cards that the run personalises itself. */

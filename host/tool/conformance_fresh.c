@@ -13,8 +13,8 @@
 
 extern char **environ;
 
-/* How long a new card may take to arrive. */
-#define ARRIVAL_MS 30000
+/* How long a new card may take to arrive, in seconds, unless --wait says otherwise. */
+#define PATIENCE 30
 
 /*
  * The PC/SC service looks for cards every 400 ms, and one that is connected to between its being
@@ -146,11 +146,12 @@ static bool arrived(struct conformance *conf, char *text, int *error)
 /* Waits for the new card. One that was exchanged for a fresh one is new only after an event. */
 static int await(struct conformance *conf, bool was_fresh, uint32_t events, char *text)
 {
+	const unsigned seconds = conf->patience.given ? conf->patience.value : PATIENCE;
 	struct timespec start;
 	int error = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	while (elapsed_ms(&start) < ARRIVAL_MS) {
+	while (elapsed_ms(&start) < seconds * 1000) {
 		struct simtie_reader *readers = NULL;
 		size_t count = 0;
 		bool noticed, unnoticed, here;
@@ -168,8 +169,9 @@ static int await(struct conformance *conf, bool was_fresh, uint32_t events, char
 			return error;
 	}
 	snprintf(text, CONFORMANCE_TEXT_MAX,
-		 "no factory-fresh card came within %d s of the command of --fresh",
-		 ARRIVAL_MS / 1000);
+		 "no factory-fresh card came within %u s of the command of --fresh; --wait gives "
+		 "it longer",
+		 seconds);
 	return SIMTIE_ERR_NO_CARD;
 }
 

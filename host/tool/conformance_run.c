@@ -88,9 +88,10 @@ static void note_failure(struct conformance *conf, const struct example_case *ex
 			 run->text);
 }
 
-/* Sends the steps. False: the run cannot go on. */
-static bool send(struct conformance *conf, const struct example_case *example,
-		 struct conformance_result *result, int *error)
+/* Sends the steps. A session that died of them is found out by conformance_card_after(), or a new
+ * card makes up for it. */
+static void send(struct conformance *conf, const struct example_case *example,
+		 struct conformance_result *result)
 {
 	struct example *run = conf->run;
 
@@ -101,8 +102,6 @@ static bool send(struct conformance *conf, const struct example_case *example,
 		result->outcome = CONFORMANCE_PASSED;
 	else
 		note_failure(conf, example, came, result);
-	*error = run->error;
-	return run->error != SIMTIE_ERR_GONE && run->error != SIMTIE_ERR_TIMEOUT;
 }
 
 /* Why no card could run it here; NULL: one might. */
@@ -130,15 +129,15 @@ static void hold_signals(sigset_t *before)
 	sigprocmask(SIG_BLOCK, &held, before);
 }
 
-typedef bool run_body(struct conformance *conf, const struct example_case *example,
-		      struct conformance_result *result, int *error);
+typedef void run_body(struct conformance *conf, const struct example_case *example,
+		      struct conformance_result *result);
 
 /* Gets the card ready, runs `body`, sees to the card. False: the run cannot go on. */
 static bool run_one(struct conformance *conf, const struct example_case *example, run_body *body,
 		    struct conformance_result *result, char *text, int *error)
 {
-	bool go_on = true;
 	sigset_t before;
+	bool go_on;
 
 	switch (conformance_card_ready(conf, example, result->text, error)) {
 	case READY:
@@ -158,26 +157,22 @@ static bool run_one(struct conformance *conf, const struct example_case *example
 	}
 	result->text[0] = '\0';
 	hold_signals(&before);
-	go_on = body(conf, example, result, error);
-	if (go_on)
-		go_on = conformance_card_after(conf, example, result->outcome, text, error) ==
-			READY;
+	body(conf, example, result);
+	go_on = conformance_card_after(conf, example, result->outcome, text, error) == READY;
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return go_on;
 }
 
-static bool attest(struct conformance *conf, const struct example_case *example,
-		   struct conformance_result *result, int *error)
+static void attest(struct conformance *conf, const struct example_case *example,
+		   struct conformance_result *result)
 {
 	(void)example;
-	(void)error;
 	if (conf->has_key) {
 		result->outcome = conformance_attest(conf, result->text);
-		return true;
+		return;
 	}
 	result->outcome = CONFORMANCE_SKIPPED;
 	snprintf(result->text, sizeof result->text, "needs the card's record: give --record");
-	return true;
 }
 
 /* One result, timed and printed. False: the run cannot go on. */

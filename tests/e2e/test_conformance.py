@@ -264,6 +264,13 @@ def fresh_starts_from_whatever_is_there():
         holds("the command of --fresh failed" in ended.err, ended)
 
 
+def a_card_that_is_not_fresh_is_waited_out():
+    with personalised():
+        ended = in_reader("--fresh", "true", "--wait", "5", code=NO_CARD)
+        holds("no factory-fresh card came within 5 s" in ended.err, ended)
+        same((ended.text, info()["lifecycle"]), ("0 passed, 0 failed, 0 skipped\n", "personalised"))
+
+
 def t0_cards_hold_as_well():
     with inserted("--atr", ATR_T0) as card:
         found = in_reader("--json", "--fresh", f"kill -USR1 {card.process.pid}", "--only", "COMMON").json
@@ -406,7 +413,8 @@ if __name__ == "__main__":
                   without_a_pin_none_is_needed, with_pin_and_record_tries_are_given_back,
                   a_wrong_pin_costs_one_try_and_ends_the_run, no_try_is_taken_with_fewer_than_two_left,
                   the_wrong_record_is_found_out, fresh_cards_run_every_example,
-                  fresh_starts_from_whatever_is_there, t0_cards_hold_as_well,
+                  fresh_starts_from_whatever_is_there,
+                  a_card_that_is_not_fresh_is_waited_out, t0_cards_hold_as_well,
                   a_line_that_adds_lengths_is_no_fault_of_the_card, a_card_that_errs_fails_by_name,
                   a_pin_left_changed_is_changed_back, an_interrupt_waits_until_tries_are_back,
                   a_card_that_forges_attestations_fails,

@@ -62,8 +62,6 @@ MUTANTS = [
      "if (!example->raw || conf->protocol != SIMTIE_PROTOCOL_T0 || conf->supply == SUPPLY_LOOP)", "if (true)", CONFORMANCE),
     ("an interrupt waits until tries are back", "conformance_run.c", "\thold_signals(&before);\n",
      "\tsigprocmask(SIG_SETMASK, NULL, &before);\n", CONFORMANCE),
-    ("a dead session ends the run", "conformance_run.c",
-     "return run->error != SIMTIE_ERR_GONE && run->error != SIMTIE_ERR_TIMEOUT;", "return true;", CONFORMANCE),
     ("T=1 alone is T=1 alone", "conformance_run.c", "protocol != SIMTIE_PROTOCOL_ANY && protocol != conf->protocol", "false",
      CONFORMANCE),
     ("a signature counts", "conformance_attest.c", "if (refusal != SIMTIE_ACCEPTED) {", "if (false) {", CONFORMANCE),
