@@ -1,8 +1,46 @@
-"""The same for the subcommands apdu, conformance and doctor; see tool_mutants.py."""
+"""Mutants of the subcommands apdu, conformance and doctor and of what they stand on."""
 
 APDU, CONFORMANCE, DOCTOR = "test_apdu", "test_conformance", "test_doctor"
+DECODE, EXAMPLE = "test_decode", "test_example"
+LIB = "host/lib/"
 
 MUTANTS = [
+    # What is secret
+    ("the end of a chain is secret whole", LIB + "decode.c", "else if (part || command.malformed",
+     "else if ((part && false) || command.malformed", DECODE),
+    ("a malformed command is secret whole", LIB + "decode.c", "command.malformed || command.class.chained",
+     "command.class.chained", DECODE),
+    ("a link of a chain is secret whole", LIB + "decode.c", "command.malformed || command.class.chained",
+     "command.malformed", DECODE),
+    ("broken objects are secret whole", LIB + "decode.c", "return step == DECODE_BROKEN;", "return false;", DECODE),
+    ("an unknown object could be a secret", LIB + "decode.c", ".secret = walk->secret != SECRET_NONE,", ".secret = false,",
+     DECODE),
+    ("a secret tag is secret", LIB + "decode.c", "row->secret || walk->secret == SECRET_DATA", "false", DECODE),
+    ("instructions on PINs count in any class", LIB + "decode.c", "(INS_RESET_RETRY_COUNTER | 1)", "INS_VERIFY_PIN", DECODE),
+    ("a piece of an answer is secret whole", LIB + "decode.c", "if (part || command->secret_response == SECRET_DATA",
+     "if ((part && false) || command->secret_response == SECRET_DATA", DECODE),
+    ("an object is known in its place alone", LIB + "decode.c", "if (walk->depth == 0 && !belongs(walk, tag))", "if (false)",
+     DECODE),
+    ("text with control characters is shown as bytes", LIB + "decode_show.c",
+     "if (!audience_valid(bytes_of(value.ptr, kept)))", "if (false)", DECODE),
+    # Examples
+    ("a literal secret is found", LIB + "example_show.c", "search->side->mask[at + i] != 0", "false", EXAMPLE),
+    ("a known secret is blanked", LIB + "example_show.c", "\t\t\tmemset(p, '*', digits);\n", "", EXAMPLE),
+    ("what is cut of a known secret is blanked", LIB + "example_show.c",
+     "if (same == 0 || strncmp(p + digits, \"...\", 3) != 0)", "if (true)", EXAMPLE),
+    ("the end of a chain is remembered", LIB + "example.c", "run->command_part = run->chained;", "run->command_part = false;",
+     EXAMPLE),
+    ("a fetched answer belongs to the command before", LIB + "example.c",
+     "if (run->decoded.command == COMMAND_GET_RESPONSE)\n\t\trun->answer_part = true;\n\telse\n", "", EXAMPLE),
+    ("the status word is compared", LIB + "example.c", "if ((run->sw & mask) == sw)", "if (true)", EXAMPLE),
+    ("the length is compared", LIB + "example.c", "run->answer_len == want)", "run->answer_len >= want)", EXAMPLE),
+    ("a capture must come again", LIB + "example.c", "if (piece->capture ||", "if (true ||", EXAMPLE),
+    ("a value that was given is not captured", LIB + "example_read.c", "if (known && known->fixed)", "if (false)", EXAMPLE),
+    ("brackets nest so deep and no deeper", LIB + "example_read.c", "if (reader->depth == DEPTH_MAX)", "if (false)", EXAMPLE),
+    ("behind ** only the status word stands", LIB + "example_read.c",
+     "if (reader->run->open_ended && reader->star != side->len - 2)", "if (false)", EXAMPLE),
+    ("captures are bounded", LIB + "example_read.c",
+     "if (!known && reader->run->name_count + reader->run->piece_count >= EXAMPLE_NAMES_MAX)", "if (false)", EXAMPLE),
     # apdu
     ("a PIN in an argument is refused", "cmd_apdu.c", "!tool->script.path && example_literal_secret(run)",
      "false && example_literal_secret(run)", APDU),
