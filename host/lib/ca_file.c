@@ -55,7 +55,7 @@ bool ca_file_read(int directory, const char *name, char **bytes, size_t *len)
 	return ok;
 }
 
-static bool write_all(int fd, const char *bytes, size_t len)
+bool ca_file_append(int fd, const char *bytes, size_t len)
 {
 	while (len) {
 		ssize_t count = write(fd, bytes, len);
@@ -79,7 +79,7 @@ bool ca_file_write(int directory, const char *name, mode_t mode, const void *byt
 
 	if (fd < 0)
 		return false;
-	ok = fchmod(fd, mode) == 0 && write_all(fd, bytes, len) && fsync(fd) == 0;
+	ok = fchmod(fd, mode) == 0 && ca_file_append(fd, bytes, len) && fsync(fd) == 0;
 	error = errno;
 	if (close(fd) != 0 && ok) {
 		error = errno;

@@ -1,5 +1,7 @@
 #include "ca_index.h"
 
+#include "ca_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -179,22 +181,6 @@ void ca_index_unlock(struct ca_index *index)
 	errno = error;
 }
 
-/* One write, as a rule; the rest of one that the system cut short follows. */
-static bool write_line(int fd, const char *text, size_t len)
-{
-	while (len) {
-		ssize_t count = write(fd, text, len);
-
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count < 0)
-			return false;
-		text += count;
-		len -= (size_t)count;
-	}
-	return true;
-}
-
 int ca_index_append(struct ca_index *index, const struct ca_line *line)
 {
 	char text[CA_INDEX_LINE_MAX];
@@ -203,7 +189,7 @@ int ca_index_append(struct ca_index *index, const struct ca_line *line)
 
 	if (len == 0)
 		return CA_ERR_LIBRARY;
-	if (!write_line(index->fd, text, len)) {
+	if (!ca_file_append(index->fd, text, len)) {
 		error = errno;
 		index->broken = ftruncate(index->fd, index->end) != 0;
 		index->tail = 0;
