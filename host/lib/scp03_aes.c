@@ -65,16 +65,22 @@ bool scp03_aes_block(struct bytes key, const uint8_t in[static AES_BLOCK_SIZE],
 	return done;
 }
 
-/* `icv` is copied: the library moves it on. */
-static bool crypt_cbc(mbedtls_aes_context *context, int mode, const uint8_t *icv, uint8_t *data,
-		      size_t len)
+/* `icv` is copied, since the library moves it on. */
+static bool crypt_cbc(struct bytes key, int mode, const uint8_t *icv, uint8_t *data, size_t len)
 {
+	const unsigned bits = (unsigned)(key.len * 8);
+	mbedtls_aes_context context;
 	uint8_t chain[AES_BLOCK_SIZE];
-	bool done;
+	bool done = scp03_aes_takes(key.len) && len % AES_BLOCK_SIZE == 0;
 
+	mbedtls_aes_init(&context);
 	memcpy(chain, icv, sizeof chain);
-	done = len % AES_BLOCK_SIZE == 0 &&
-	       mbedtls_aes_crypt_cbc(context, mode, len, chain, data, data) == 0;
+	if (done && mode == MBEDTLS_AES_ENCRYPT)
+		done = mbedtls_aes_setkey_enc(&context, key.ptr, bits) == 0;
+	else if (done)
+		done = mbedtls_aes_setkey_dec(&context, key.ptr, bits) == 0;
+	done = done && mbedtls_aes_crypt_cbc(&context, mode, len, chain, data, data) == 0;
+	mbedtls_aes_free(&context);
 	bytes_wipe(chain, sizeof chain);
 	if (!done)
 		bytes_wipe(data, len);
@@ -84,33 +90,13 @@ static bool crypt_cbc(mbedtls_aes_context *context, int mode, const uint8_t *icv
 bool scp03_aes_encrypt(struct bytes key, const uint8_t icv[static AES_BLOCK_SIZE], uint8_t *data,
 		       size_t len)
 {
-	mbedtls_aes_context context;
-	bool done = false;
-
-	mbedtls_aes_init(&context);
-	if (scp03_aes_takes(key.len) &&
-	    mbedtls_aes_setkey_enc(&context, key.ptr, (unsigned)(key.len * 8)) == 0)
-		done = crypt_cbc(&context, MBEDTLS_AES_ENCRYPT, icv, data, len);
-	else
-		bytes_wipe(data, len);
-	mbedtls_aes_free(&context);
-	return done;
+	return crypt_cbc(key, MBEDTLS_AES_ENCRYPT, icv, data, len);
 }
 
 bool scp03_aes_decrypt(struct bytes key, const uint8_t icv[static AES_BLOCK_SIZE], uint8_t *data,
 		       size_t len)
 {
-	mbedtls_aes_context context;
-	bool done = false;
-
-	mbedtls_aes_init(&context);
-	if (scp03_aes_takes(key.len) &&
-	    mbedtls_aes_setkey_dec(&context, key.ptr, (unsigned)(key.len * 8)) == 0)
-		done = crypt_cbc(&context, MBEDTLS_AES_DECRYPT, icv, data, len);
-	else
-		bytes_wipe(data, len);
-	mbedtls_aes_free(&context);
-	return done;
+	return crypt_cbc(key, MBEDTLS_AES_DECRYPT, icv, data, len);
 }
 
 bool scp03_aes_kdf(struct bytes key, struct bytes before, struct bytes after, uint8_t *out,
