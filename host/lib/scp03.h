@@ -93,7 +93,8 @@ enum scp03_state {
 	SCP03_STATE_CALLING, /* a wrapped command is out */
 };
 
-/* What the card says of itself and its key set in answer to INITIALIZE UPDATE. */
+/* What the card says of itself and its key set in answer to INITIALIZE UPDATE. No MAC vouches for
+ * it: ask for the level that the work needs, not for the best that i claims. */
 struct scp03_card {
 	uint8_t diversification[SCP03_DIVERSIFICATION_SIZE];
 	uint8_t version;
