@@ -49,7 +49,8 @@ void doctor_check_vpcd(struct doctor *doctor)
 			    virtual_readers(doctor));
 	} else if (!configured_driver(doctor, driver)) {
 		doctor_find(doctor, DOCTOR_NOTE, "no virtual reader is installed");
-		doctor_advise(doctor, "to try a virtual SIM: sudo apt install vsmartcard-vpcd");
+		doctor_advise(doctor, "to try a virtual SIM: sudo apt install --reinstall "
+				      "-o DPkg::Options::=--force-confmiss vsmartcard-vpcd");
 	} else if (access(doctor_path(doctor, driver, path), R_OK) != 0) {
 		doctor_find(doctor, DOCTOR_PROBLEM, "%s names a driver that is not there: %.200s",
 			    CONFIGURATION, driver);
