@@ -1,7 +1,5 @@
 # simtie: `make help` lists what can be made.
 
-CC      ?= gcc
-AR      ?= ar
 PREFIX  ?= /usr/local
 DESTDIR ?=
 B       ?= build
@@ -11,9 +9,10 @@ SOVERSION := 1
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	    -Wpointer-arith -Wvla -Werror
-CFLAGS   ?= -O2 -g
+# _FORTIFY_SOURCE goes with -O: other CFLAGS say whether they want it.
+CFLAGS   ?= -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 CFLAGS_ALL = -std=c11 $(WARNINGS) -fPIC -fvisibility=hidden -fstack-protector-strong $(CFLAGS)
-CPPFLAGS_ALL = -Iapdu-specs/gen -D_FORTIFY_SOURCE=2 $(CPPFLAGS)
+CPPFLAGS_ALL = -Iapdu-specs/gen $(CPPFLAGS)
 LDLIBS_CARD := -lmbedcrypto
 LDLIBS_LIB  := -lpcsclite -lmbedcrypto -lcrypto -lcbor -ljansson -lpthread
 PCSC_CFLAGS  = $(shell pkg-config --cflags libpcsclite 2>/dev/null)
@@ -21,7 +20,11 @@ PCSC_CFLAGS  = $(shell pkg-config --cflags libpcsclite 2>/dev/null)
 ifdef SANITIZE
 B := build/sanitize
 CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
-CPPFLAGS_ALL := -Iapdu-specs/gen
+endif
+
+# A line a file; `make V=1` shows the commands, `make -s` nothing.
+ifeq ($(V)$(findstring s,$(firstword -$(MAKEFLAGS))),)
+say = @printf '  %-5s %s\n' $(1) $(2);
 endif
 
 comma := ,
@@ -55,24 +58,24 @@ all: $(B)/simtie $(B)/simtie-card $(B)/libsimtie.so ## build the tool, the virtu
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+	$(call say,CC,$<) $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
 $(B)/libapplet.a: $(CARD_OBJ)
 $(B)/libsimtie.a: $(LIB_OBJ) $(CARD_OBJ)
 $(B)/%.a:
-	rm -f $@
-	$(AR) rcs $@ $^
+	@rm -f $@
+	$(call say,AR,$@) $(AR) rcs $@ $^
 
 $(B)/libsimtie.so: $(LIB_OBJ) $(CARD_OBJ) host/lib/libsimtie.map
-	$(CC) -shared $(CFLAGS_ALL) $(LDFLAGS) -Wl,-soname,libsimtie.so.$(SOVERSION) \
+	$(call say,LINK,$@) $(CC) -shared $(CFLAGS_ALL) $(LDFLAGS) -Wl,-soname,libsimtie.so.$(SOVERSION) \
 		-Wl,--version-script=host/lib/libsimtie.map -Wl,-z,defs -Wl,-z,relro,-z,now \
 		-o $@ $(LIB_OBJ) $(CARD_OBJ) $(LDLIBS_LIB)
 
 $(B)/simtie: $(TOOL_OBJ) $(B)/libsimtie.a
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -Wl,-z,relro,-z,now -o $@ $^ $(LDLIBS_LIB)
+	$(call say,LINK,$@) $(CC) $(CFLAGS_ALL) $(LDFLAGS) -Wl,-z,relro,-z,now -o $@ $^ $(LDLIBS_LIB)
 
 $(B)/simtie-card: $(call obj,$(VPCD_SRC)) $(B)/libapplet.a
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -Wl,-z,relro,-z,now -o $@ $^ $(LDLIBS_CARD)
+	$(call say,LINK,$@) $(CC) $(CFLAGS_ALL) $(LDFLAGS) -Wl,-z,relro,-z,now -o $@ $^ $(LDLIBS_CARD)
 
 # ---- The contract ----
 
@@ -94,47 +97,47 @@ WRAP_test_selftest := $(addprefix -Wl$(comma)--wrap=,crypto_init crypto_sha256 c
 
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call obj,$(HELP_SRC)) $(B)/libsimtie.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(WRAP_$*) -lcmocka $(LDLIBS_LIB)
+	$(call say,LINK,$@) $(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(WRAP_$*) -lcmocka $(LDLIBS_LIB)
 
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libsimtie.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LDLIBS_LIB)
+	$(call say,LINK,$@) $(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LDLIBS_LIB)
 
 $(B)/check_vectors: $(call obj,$(wildcard tests/vectors/*.c)) $(B)/libsimtie.a
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LDLIBS_LIB)
+	$(call say,LINK,$@) $(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LDLIBS_LIB)
 
 .PHONY: unit-tests benches
 unit-tests: $(TEST_BINS)
-benches: $(BENCH_BINS) ## build the benchmarks into $(B)/bench
+benches: $(BENCH_BINS) ## build the benchmarks into build/bench
 
 .PHONY: deps
 deps: ## install what building, the demo and the tests need (Debian; sudo when not root)
-	.ci/install build run test
+	@.ci/install build run test
 
 .PHONY: check check-vectors
 check: ## install what the tests need, build everything, run every test
-	.ci/install build run test
-	tests/run
+	@.ci/install build run test
+	@tests/run
 
 .PHONY: mutants
 mutants: ## break the code on purpose, rule by rule, and see the tests fail (minutes)
-	tests/mutants/run
+	@tests/mutants/run
 
 VECTORS ?= tests/vectors
 check-vectors: $(B)/check_vectors ## run public test vectors: make check-vectors VECTORS=DIR
-	$(B)/check_vectors $(VECTORS)
+	@$(B)/check_vectors $(VECTORS)
 
 # Fuzzers are libFuzzer programs: clang, everything instrumented.
 FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 .PHONY: fuzzers fuzz
 fuzzers:
-	$(MAKE) B=build/fuzzing CC=clang CFLAGS='$(FUZZ_FLAGS)' CPPFLAGS=-U_FORTIFY_SOURCE fuzz-bins
+	@$(MAKE) --no-print-directory B=build/fuzzing CC=clang CFLAGS='$(FUZZ_FLAGS)' fuzz-bins
 
 .PHONY: fuzz-bins
 fuzz-bins: $(FUZZ_BINS)
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(call obj,$(HELP_SRC)) $(B)/libsimtie.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS_LIB)
+	$(call say,LINK,$@) $(CC) $(CFLAGS_ALL) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS_LIB)
 
 FUZZ_SECONDS ?= 60
 fuzz: fuzzers ## fuzz each target for FUZZ_SECONDS (60) from its corpus
@@ -148,9 +151,9 @@ fuzz: fuzzers ## fuzz each target for FUZZ_SECONDS (60) from its corpus
 
 .PHONY: demo
 demo: ## install what is missing, build, and show a virtual SIM attesting through PC/SC
-	.ci/install build run
-	$(MAKE) all
-	B=$(B) host/demo/demo
+	@.ci/install build run
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@B=$(B) host/demo/demo
 
 # ---- Installing ----
 
@@ -167,13 +170,17 @@ install: all ## install tool, library, header and virtual SIM: make install DEST
 		$(DESTDIR)$(PREFIX)/include
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' host/lib/simtie.pc.in \
 		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/simtie.pc
+	chmod 644 $(DESTDIR)$(PREFIX)/lib/pkgconfig/simtie.pc
 	install -m 644 host/tool/man/*.1 applet/port/vpcd/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 host/lib/man/*.3 $(DESTDIR)$(PREFIX)/share/man/man3
 	install -m 644 host/tool/completion/simtie $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	@# The linker learns of a new library in the system's own folders; a package does this itself.
+	case '$(DESTDIR)$(PREFIX)' in /usr | /usr/local) PATH="$$PATH:/sbin" ldconfig ;; esac
 
 uninstall: ## remove what install put there
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,simtie simtie-card) \
-		$(DESTDIR)$(PREFIX)/lib/libsimtie.so* $(DESTDIR)$(PREFIX)/lib/pkgconfig/simtie.pc \
+		$(addprefix $(DESTDIR)$(PREFIX)/lib/libsimtie.so,.$(VERSION) .$(SOVERSION)) \
+		$(addprefix $(DESTDIR)$(PREFIX)/lib/,libsimtie.so pkgconfig/simtie.pc) \
 		$(addprefix $(DESTDIR)$(PREFIX)/include/,simtie.h simtie-token.h simtie-contract.h) \
 		$(patsubst host/tool/man/%,$(DESTDIR)$(PREFIX)/share/man/man1/%,$(wildcard host/tool/man/*.1)) \
 		$(patsubst applet/port/vpcd/man/%,$(DESTDIR)$(PREFIX)/share/man/man1/%,$(wildcard applet/port/vpcd/man/*.1)) \
@@ -189,11 +196,11 @@ format: ## bring the C sources into form (clang-format 14)
 
 lint: ## check the sources' form, and compile them with clang as well
 	clang-format-14 --dry-run --Werror $(FORMATTED)
-	$(MAKE) B=build/clang CC=clang all
+	@$(MAKE) --no-print-directory B=build/clang CC=clang all
 
 SIZE_CC ?= arm-none-eabi-gcc
 size: ## code and RAM of the card's core on a Cortex-M3, in bytes (needs gcc-arm-none-eabi)
-	tests/size $(SIZE_CC)
+	@tests/size $(SIZE_CC)
 
 clean: ## remove everything that was built
 	rm -rf build
