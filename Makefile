@@ -56,6 +56,7 @@ $(B)/obj/tests/%.o: CPPFLAGS_ALL += -D_GNU_SOURCE -Iapplet/core -Iapplet -Ihost/
 .PHONY: all
 all: $(B)/simtie $(B)/simtie-card $(B)/libsimtie.so ## build the tool, the virtual SIM and the library
 
+.SECONDARY: # keep the objects of the tests
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<) $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@

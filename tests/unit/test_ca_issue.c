@@ -270,7 +270,7 @@ static void test_crl_address(void **state)
 	assert_int_equal(sk_DIST_POINT_num(points), 1);
 	name = sk_GENERAL_NAME_value(sk_DIST_POINT_value(points, 0)->distpoint->name.fullname, 0);
 	assert_int_equal(name->type, GEN_URI);
-	assert_string_equal(ASN1_STRING_get0_data(name->d.uniformResourceIdentifier),
+	assert_string_equal((const char *)ASN1_STRING_get0_data(name->d.uniformResourceIdentifier),
 			    request.crl_url);
 	CRL_DIST_POINTS_free(points);
 	X509_free(card);
