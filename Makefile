@@ -115,10 +115,13 @@ benches: $(BENCH_BINS) ## build the benchmarks into build/bench
 deps: ## install what building, the demo and the tests need (Debian; sudo when not root)
 	@.ci/install build run test
 
-.PHONY: check check-vectors
+.PHONY: check check-trixie check-vectors
 check: ## install what the tests need, build everything, run every test
 	@.ci/install build run test
 	@tests/run
+
+check-trixie: ## the same on a bare Debian 13 in build/trixie (root; needs debootstrap)
+	@tests/bare-debian trixie check
 
 .PHONY: mutants
 mutants: ## break the code on purpose, rule by rule, and see the tests fail (minutes)
