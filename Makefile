@@ -26,6 +26,7 @@ endif
 ifeq ($(V)$(findstring s,$(firstword -$(MAKEFLAGS))),)
 say = @printf '  %-5s %s\n' $(1) $(2);
 endif
+link = $(call say,LINK,$@) $(CC) $(CFLAGS_ALL) -Wl,-z,relro,-z,now $(LDFLAGS) -o $@
 
 comma := ,
 
@@ -50,11 +51,11 @@ $(B)/obj/applet/core/%.o $(B)/obj/applet/crypto/%.o: CFLAGS_ALL += -Wconversion
 $(B)/obj/applet/port/%.o: CPPFLAGS_ALL += -D_GNU_SOURCE
 $(B)/obj/host/%.o: CPPFLAGS_ALL += -D_GNU_SOURCE -Iapplet/core -Iapplet -Ihost/lib $(PCSC_CFLAGS) \
 				   -DSIMTIE_VERSION='"$(VERSION)"'
-$(B)/obj/tests/%.o: CPPFLAGS_ALL += -D_GNU_SOURCE -Iapplet/core -Iapplet -Ihost/lib -Ihost/tool -Itests/unit \
-				    $(PCSC_CFLAGS)
+$(B)/obj/tests/%.o: CPPFLAGS_ALL += -D_GNU_SOURCE -Iapplet/core -Iapplet -Ihost/lib -Ihost/tool \
+				    -Itests/unit $(PCSC_CFLAGS)
 
 .PHONY: all
-all: $(B)/simtie $(B)/simtie-card $(B)/libsimtie.so ## build the tool, the virtual SIM and the library
+all: $(B)/simtie $(B)/simtie-card $(B)/libsimtie.so ## build tool, library and virtual SIM
 
 .SECONDARY: # keep the objects of the tests
 $(B)/obj/%.o: %.c
@@ -68,15 +69,14 @@ $(B)/%.a:
 	$(call say,AR,$@) $(AR) rcs $@ $^
 
 $(B)/libsimtie.so: $(LIB_OBJ) $(CARD_OBJ) host/lib/libsimtie.map
-	$(call say,LINK,$@) $(CC) -shared $(CFLAGS_ALL) $(LDFLAGS) -Wl,-soname,libsimtie.so.$(SOVERSION) \
-		-Wl,--version-script=host/lib/libsimtie.map -Wl,-z,defs -Wl,-z,relro,-z,now \
-		-o $@ $(LIB_OBJ) $(CARD_OBJ) $(LDLIBS_LIB)
+	$(link) -shared -Wl,-soname,libsimtie.so.$(SOVERSION) -Wl,-z,defs \
+		-Wl,--version-script=host/lib/libsimtie.map $(LIB_OBJ) $(CARD_OBJ) $(LDLIBS_LIB)
 
 $(B)/simtie: $(TOOL_OBJ) $(B)/libsimtie.a
-	$(call say,LINK,$@) $(CC) $(CFLAGS_ALL) $(LDFLAGS) -Wl,-z,relro,-z,now -o $@ $^ $(LDLIBS_LIB)
+	$(link) $^ $(LDLIBS_LIB)
 
 $(B)/simtie-card: $(call obj,$(VPCD_SRC)) $(B)/libapplet.a
-	$(call say,LINK,$@) $(CC) $(CFLAGS_ALL) $(LDFLAGS) -Wl,-z,relro,-z,now -o $@ $^ $(LDLIBS_CARD)
+	$(link) $^ $(LDLIBS_CARD)
 
 # ---- The contract ----
 
@@ -94,18 +94,19 @@ FUZZ_BINS  := $(addprefix $(B)/fuzz/,$(FUZZERS))
 BENCH_BINS := $(addprefix $(B)/bench/,$(BENCHES))
 
 # test_selftest breaks the crypto under the core, one primitive at a time.
-WRAP_test_selftest := $(addprefix -Wl$(comma)--wrap=,crypto_init crypto_sha256 crypto_hmac crypto_p256_public crypto_p256_sign)
+WRAP_test_selftest := $(addprefix -Wl$(comma)--wrap=,crypto_init crypto_sha256 crypto_hmac \
+			crypto_p256_public crypto_p256_sign)
 
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call obj,$(HELP_SRC)) $(B)/libsimtie.a
 	@mkdir -p $(@D)
-	$(call say,LINK,$@) $(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(WRAP_$*) -lcmocka $(LDLIBS_LIB)
+	$(link) $^ $(WRAP_$*) -lcmocka $(LDLIBS_LIB)
 
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libsimtie.a
 	@mkdir -p $(@D)
-	$(call say,LINK,$@) $(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LDLIBS_LIB)
+	$(link) $^ $(LDLIBS_LIB)
 
 $(B)/check_vectors: $(call obj,$(wildcard tests/vectors/*.c)) $(B)/libsimtie.a
-	$(call say,LINK,$@) $(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LDLIBS_LIB)
+	$(link) $^ $(LDLIBS_LIB)
 
 .PHONY: unit-tests benches
 unit-tests: $(TEST_BINS)
@@ -141,7 +142,7 @@ fuzzers:
 fuzz-bins: $(FUZZ_BINS)
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(call obj,$(HELP_SRC)) $(B)/libsimtie.a
 	@mkdir -p $(@D)
-	$(call say,LINK,$@) $(CC) $(CFLAGS_ALL) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS_LIB)
+	$(link) -fsanitize=fuzzer $^ -lcmocka $(LDLIBS_LIB)
 
 FUZZ_SECONDS ?= 60
 fuzz: fuzzers ## fuzz each target for FUZZ_SECONDS (60) from its corpus
@@ -161,35 +162,37 @@ demo: ## install what is missing, build, and show a virtual SIM attesting throug
 
 # ---- Installing ----
 
+TO = $(DESTDIR)$(PREFIX)
+HEADERS := host/lib/simtie.h host/lib/simtie-token.h apdu-specs/gen/simtie-contract.h
+MAN1    := $(wildcard host/tool/man/*.1 applet/port/vpcd/man/*.1)
+MAN3    := $(wildcard host/lib/man/*.3)
+
 .PHONY: install uninstall
 install: all ## install tool, library, header and virtual SIM: make install DESTDIR= PREFIX=
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include \
-		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man3 \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	install -m 755 $(B)/simtie $(B)/simtie-card $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(B)/libsimtie.so $(DESTDIR)$(PREFIX)/lib/libsimtie.so.$(VERSION)
-	ln -sf libsimtie.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libsimtie.so.$(SOVERSION)
-	ln -sf libsimtie.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libsimtie.so
-	install -m 644 host/lib/simtie.h host/lib/simtie-token.h apdu-specs/gen/simtie-contract.h \
-		$(DESTDIR)$(PREFIX)/include
+	install -d $(addprefix $(TO)/,bin lib/pkgconfig include share/man/man1 share/man/man3 \
+		share/bash-completion/completions)
+	install -m 755 $(B)/simtie $(B)/simtie-card $(TO)/bin
+	install -m 755 $(B)/libsimtie.so $(TO)/lib/libsimtie.so.$(VERSION)
+	ln -sf libsimtie.so.$(VERSION) $(TO)/lib/libsimtie.so.$(SOVERSION)
+	ln -sf libsimtie.so.$(SOVERSION) $(TO)/lib/libsimtie.so
+	install -m 644 $(HEADERS) $(TO)/include
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' host/lib/simtie.pc.in \
-		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/simtie.pc
-	chmod 644 $(DESTDIR)$(PREFIX)/lib/pkgconfig/simtie.pc
-	install -m 644 host/tool/man/*.1 applet/port/vpcd/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 host/lib/man/*.3 $(DESTDIR)$(PREFIX)/share/man/man3
-	install -m 644 host/tool/completion/simtie $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	@# The linker learns of a new library in the system's own folders; a package does this itself.
-	case '$(DESTDIR)$(PREFIX)' in /usr | /usr/local) PATH="$$PATH:/sbin" ldconfig ;; esac
+		> $(TO)/lib/pkgconfig/simtie.pc
+	chmod 644 $(TO)/lib/pkgconfig/simtie.pc
+	install -m 644 $(MAN1) $(TO)/share/man/man1
+	install -m 644 $(MAN3) $(TO)/share/man/man3
+	install -m 644 host/tool/completion/simtie $(TO)/share/bash-completion/completions
+	@# Where the system itself looks for libraries, it must be told of a new one.
+	case '$(TO)' in /usr | /usr/local) PATH="$$PATH:/sbin" ldconfig ;; esac
 
 uninstall: ## remove what install put there
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,simtie simtie-card) \
-		$(addprefix $(DESTDIR)$(PREFIX)/lib/libsimtie.so,.$(VERSION) .$(SOVERSION)) \
-		$(addprefix $(DESTDIR)$(PREFIX)/lib/,libsimtie.so pkgconfig/simtie.pc) \
-		$(addprefix $(DESTDIR)$(PREFIX)/include/,simtie.h simtie-token.h simtie-contract.h) \
-		$(patsubst host/tool/man/%,$(DESTDIR)$(PREFIX)/share/man/man1/%,$(wildcard host/tool/man/*.1)) \
-		$(patsubst applet/port/vpcd/man/%,$(DESTDIR)$(PREFIX)/share/man/man1/%,$(wildcard applet/port/vpcd/man/*.1)) \
-		$(patsubst host/lib/man/%,$(DESTDIR)$(PREFIX)/share/man/man3/%,$(wildcard host/lib/man/*.3)) \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/simtie
+	rm -f $(addprefix $(TO)/bin/,simtie simtie-card) \
+		$(addprefix $(TO)/lib/libsimtie.so,.$(VERSION) .$(SOVERSION)) \
+		$(addprefix $(TO)/lib/,libsimtie.so pkgconfig/simtie.pc) \
+		$(addprefix $(TO)/include/,$(notdir $(HEADERS))) \
+		$(addprefix $(TO)/share/man/man1/,$(notdir $(MAN1))) \
+		$(addprefix $(TO)/share/man/man3/,$(notdir $(MAN3))) \
+		$(TO)/share/bash-completion/completions/simtie
 
 # ---- Housekeeping ----
 
