@@ -105,7 +105,8 @@ def openssl_accepts_the_chain():
 def the_certificate_says_what_it_should():
     with made() as ca:
         ca.issue("--crl-url", "http://crl.example/simtie.crl")
-        text = openssl("x509", "-in", ca.folder / "card.crt", "-noout", "-text")
+        text = openssl("x509", "-in", ca.folder / "card.crt", "-noout", "-text", "-nameopt",
+                       "space_eq,sep_comma_plus_space,utf8")
         for part in ("Version: 3 (0x2)", "Signature Algorithm: ecdsa-with-SHA256",
                      "Issuer: O = Example Mobil, CN = Test CA\n", f"Subject: serialNumber = {ICCID}\n",
                      "X509v3 Basic Constraints: critical\n                CA:FALSE",
