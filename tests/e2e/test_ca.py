@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 
@@ -213,6 +214,23 @@ def a_wrong_passphrase_has_its_own_sentence():
         for content in ("", "\n", PASSPHRASE + "\n\n", PASSPHRASE + "\0", "y" * 1025):
             ca.passphrase.write_text(content)
             ca("crl", code=USAGE)
+
+
+def the_environment_is_wiped():
+    with made() as ca:
+        fifo = ca.folder / "fifo"
+        os.mkfifo(fifo)
+        process = subprocess.Popen(
+            [tool.PROGRAM, "ca", "issue", "--dir", ca.dir, "--public-key", KEY, "--iccid", ICCID, "-o", fifo],
+            env=tool.environment(SIMTIE_CA_PASSPHRASE=PASSPHRASE), stdout=subprocess.DEVNULL)
+        proc = pathlib.Path("/proc") / str(process.pid)
+        end = time.monotonic() + BOUND
+        while not ca.show()["certificates"]:  # issued: it now waits for a reader of the pipe
+            holds(time.monotonic() < end, "issued")
+        seen = [(proc / name).read_bytes() for name in ("cmdline", "environ")] if os.geteuid() == 0 else []
+        holds(fifo.read_bytes()[0] == 0x30, "a certificate")
+        same(process.wait(BOUND), DONE)
+        holds(not any(PASSPHRASE.encode() in content for content in seen), seen)
 
 
 def a_new_passphrase_is_typed_twice():
@@ -421,7 +439,8 @@ if __name__ == "__main__":
     sys.exit(run([
         openssl_accepts_the_chain, the_certificate_says_what_it_should, openssl_refuses_what_is_revoked,
         the_key_is_encrypted, a_new_directory_for_its_owner_alone, passphrases_come_from_anywhere_but_the_command_line,
-        a_wrong_passphrase_has_its_own_sentence, a_new_passphrase_is_typed_twice, show_in_both_forms,
+        a_wrong_passphrase_has_its_own_sentence, the_environment_is_wiped, a_new_passphrase_is_typed_twice,
+        show_in_both_forms,
         names_reach_no_terminal, points_off_the_curve_are_refused, a_virtual_card_takes_its_certificate, wrong_usage,
         several_processes_at_once, an_authority_is_made_whole_or_not_at_all, an_interrupted_issue_loses_nothing,
         an_interrupted_revocation_is_whole_or_not_at_all, no_passphrase_was_ever_printed]))

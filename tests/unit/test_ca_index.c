@@ -144,6 +144,25 @@ static void test_zeros_at_the_end(void **state)
 	assert_int_equal(ca_place_read(place, "index", after), len);
 }
 
+/* The same with a whole line behind it is no power cut: each was flushed before the next. */
+static void test_zeros_in_the_middle(void **state)
+{
+	struct ca_place *place = *state;
+	struct ca *ca = ca_place_open(place);
+	char text[CA_PLACE_FILE_MAX], after[CA_PLACE_FILE_MAX];
+	size_t first, len;
+
+	first = ca_place_read(place, "index", text);
+	ca_place_issue(ca, CA_PLACE_ICCID);
+	ca_place_issue(ca, CA_PLACE_ICCID);
+	ca_close(&ca);
+	len = ca_place_read(place, "index", text);
+	memset(text + first, 0, 50);
+	ca_place_write(place, "index", text, len);
+	assert_int_equal(settle(place), CA_ERR_DAMAGED);
+	assert_int_equal(ca_place_read(place, "index", after), len);
+}
+
 /* Without the crl line behind it a revocation never was. */
 static void test_half_a_revocation(void **state)
 {
@@ -314,6 +333,7 @@ int main(void)
 		TEST(test_written_form),
 		TEST(test_a_line_cut_short),
 		TEST(test_zeros_at_the_end),
+		TEST(test_zeros_in_the_middle),
 		TEST(test_half_a_revocation),
 		TEST(test_damage_is_refused),
 		TEST(test_no_room),

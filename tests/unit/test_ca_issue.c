@@ -58,6 +58,7 @@ static void test_profile(void **state)
 	assert_false(critical(card, NID_subject_key_identifier));
 	assert_false(critical(card, NID_authority_key_identifier));
 	assert_int_equal(X509_check_ca(card), 0);
+	assert_false(X509_get_extension_flags(card) & EXFLAG_CA);
 	assert_int_equal(X509_get_key_usage(card), KU_DIGITAL_SIGNATURE);
 	assert_int_equal(X509_get_ext_count(card), 4);
 	assert_int_equal(ASN1_OCTET_STRING_cmp(X509_get0_authority_key_id(card),

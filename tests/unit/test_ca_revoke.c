@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -227,6 +228,35 @@ static void test_two_who_revoke(void **state)
 	ca_close(&two);
 }
 
+#define RENEWALS 15
+
+static void *renew(void *argument)
+{
+	for (unsigned i = 0; i < RENEWALS; i++) {
+		if (ca_renew_crl(argument, 0) != CA_OK)
+			return argument;
+	}
+	return NULL;
+}
+
+/* Two objects, as two processes have: no number is given twice, none is left out. */
+static void test_two_who_sign_lists(void **state)
+{
+	struct ca *ca[] = {ca_place_open(*state), ca_place_open(*state)};
+	pthread_t threads[2];
+
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, renew, ca[i]), 0);
+	for (size_t i = 0; i < 2; i++) {
+		void *failed = threads;
+
+		assert_int_equal(pthread_join(threads[i], &failed), 0);
+		assert_null(failed);
+		ca_close(&ca[i]);
+	}
+	assert_int_equal(ca_place_crl_number(*state), 1 + 2 * RENEWALS);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, ca_place_set_up, ca_place_tear_down)
@@ -239,6 +269,7 @@ int main(void)
 		TEST(test_a_list_signed_anew),
 		TEST(test_a_list_behind_is_mended),
 		TEST(test_two_who_revoke),
+		TEST(test_two_who_sign_lists),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
