@@ -15,6 +15,10 @@
 
 static struct ca_place model; /* what the others are copies of */
 
+/* Of the fixture's card; taken once, since the fixture writes its own anew each time that it is
+ * asked, and several threads ask here. */
+static uint8_t device_public[LIMIT_POINT_SIZE];
+
 static int make_folder(struct ca_place *place)
 {
 	snprintf(place->folder, sizeof(place->folder), "/tmp/simtie-ca-XXXXXX");
@@ -42,6 +46,7 @@ int ca_place_begin(void **state)
 	const struct ca_settings settings = {.name = "Test CA", .organisation = "Example Mobil"};
 
 	(void)state;
+	memcpy(device_public, token_fixture_card()->device_public, sizeof(device_public));
 	return make_folder(&model) || ca_create(model.path, &settings, ca_place_passphrase());
 }
 
@@ -79,8 +84,7 @@ struct ca *ca_place_open(const struct ca_place *place)
 
 struct ca_request ca_place_request(const char *iccid)
 {
-	return (struct ca_request){.device_public = token_fixture_card()->device_public,
-				   .iccid = iccid};
+	return (struct ca_request){.device_public = device_public, .iccid = iccid};
 }
 
 struct ca_issued ca_place_issue(struct ca *ca, const char *iccid)
