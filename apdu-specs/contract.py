@@ -44,9 +44,9 @@ class Command:
         self.p1 = contract.parameters(path, head["p1"])
         self.p2 = contract.parameters(path, head["p2"])
         self.lc = self.lengths(head["lc"])
-        self.flags = [flag for flag in ("chaining", "response") if head.get(flag)]
-        if head.get("scope") == "card":
-            self.flags.append("card")
+        self.flags = [flag for flag in ("chaining", "response", "own_mac", "any_class") if head.get(flag)]
+        self.applications = ["card"] if head.get("scope") == "card" else head.get("applications", ["attestation"])
+        self.flags += self.applications
         self.secret = head.get("secret", "none")
         self.secret_response = head.get("secret_response", "none")
         self.data = spec.get("data", [])
@@ -63,12 +63,14 @@ class Command:
             raise SpecError(f"{self.file}: lc {lc} is not evenly spaced; give min and max")
         return lc[0], lc[-1], step
 
-    def answers(self, step):
-        """Whether an example's step is addressed to this command."""
+    def answers(self, step, application):
+        """Whether an example's step is addressed to this command, with that application selected."""
         cla, ins = step.command_bytes(0), step.command_bytes(1)
         if cla is None or ins != self.ins or cla == 0xFF:
             return False
-        return cla & 0x80 == self.cla
+        if application not in self.applications and "card" not in self.applications:
+            return False
+        return cla & 0x80 == self.cla or "any_class" in self.flags
 
 
 class Contract:
@@ -78,6 +80,7 @@ class Contract:
         attestation = self.load("attestation.toml")
         self.applet = applet["applet"]
         self.limits = applet["limits"]
+        self.applications = applet["application"]
         self.cose = attestation["cose"]
         self.claims = attestation["claim"]
         self.derivation = attestation["derivation"]
@@ -142,7 +145,7 @@ class Contract:
             ("status word name", [s.name for s in self.statuses]),
             ("status word", [s.digits for s in self.statuses]),
             ("tag name", [t["name"] for t in self.tags]),
-            ("instruction", [(c.cla, c.ins) for c in self.commands]),
+            ("instruction", [(c.cla, c.ins, a) for c in self.commands for a in c.applications]),
             ("example name", [e.name for e in self.examples()]),
             ("common outcome", [o["sw"] for o in self.common]),
         ):
@@ -173,9 +176,9 @@ class Contract:
                 if "tag" in entry and entry["tag"] not in names:
                     raise SpecError(f"{command.file}: no tag named {entry['tag']}")
 
-    def outcomes_of(self, step):
+    def outcomes_of(self, step, application):
         """The outcomes that a step's command may have: its own, then the common ones."""
-        own = [o for c in self.commands if c.answers(step) for o in c.outcomes]
+        own = [o for c in self.commands if c.answers(step, application) for o in c.outcomes]
         return own + self.common
 
     def check_examples(self):
@@ -183,17 +186,21 @@ class Contract:
             if case.state not in self.preamble:
                 raise SpecError(f"example {case.name}: no preamble {case.state}")
             for step in case.steps:
-                outcomes = self.outcomes_of(step)
+                outcomes = self.outcomes_of(step, case.application)
                 if not any(self.status(o["sw"], case.name).fits(step.status) for o in outcomes):
                     raise SpecError(
                         f"example {case.name}: {step.status} is not among the outcomes of {step.command}")
 
     def check_reached(self):
-        steps = [step for case in self.examples() for step in case.steps]
+        cases = list(self.examples())
+        steps = [step for case in cases for step in case.steps]
         for command in self.commands:
+            own = [s for case in cases for s in case.steps if command.answers(s, case.application)]
             for outcome in command.outcomes:
                 status = self.status(outcome["sw"], command.file)
-                if not any(command.answers(s) and status.fits(s.status) for s in steps):
+                reached = [s for case in cases for s in case.steps if case.secure] \
+                    if outcome.get("by_session") else own
+                if not any(status.fits(s.status) for s in reached):
                     raise SpecError(f"{command.file}: no example reaches {outcome['sw']}")
         for outcome in self.common:
             status = self.status(outcome["sw"], "common.toml")

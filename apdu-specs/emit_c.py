@@ -92,7 +92,11 @@ def commands(contract):
             "/* What is true of a command beside its lengths. */\nenum command_flag {\n"
             "\tCOMMAND_CHAINING = 1, /* its data may come as a chain */\n"
             "\tCOMMAND_RESPONSE = 2, /* its response has data */\n"
-            "\tCOMMAND_CARD = 4,     /* the card itself knows it, whatever is selected */\n};\n",
+            "\tCOMMAND_OWN_MAC = 4,  /* it comes with a MAC that its handler checks */\n"
+            "\tCOMMAND_ANY_CLASS = 8, /* in class 00 as in 80 */\n"
+            "\tCOMMAND_CARD = 16,    /* the card itself knows it, whatever is selected */\n"
+            + "".join(f"\tCOMMAND_{a['name'].upper()} = {32 << i}, /* known where that application is selected */\n"
+                      for i, a in enumerate(contract.applications)) + "};\n",
             "/* What of the data is secret: nothing, all of it, or the values of secret tags. */\n"
             "enum secret { SECRET_NONE, SECRET_DATA, SECRET_TAGS };\n",
             "/* X(id, name, handler, CLA, INS, P1 values, how many (0: any), P2 values, how many, least Lc,\n"
@@ -109,6 +113,17 @@ def explanations(contract):
                for entry in entries if "tag" in entry]
     return ["/* X(command, 1 for P1 or 2 for P2, value, text) */\n" + table("PARAMETER_TEXTS", meanings),
             "/* X(command, whether of its response, tag of an object in it) */\n" + table("COMMAND_OBJECTS", objects)]
+
+
+def applications(contract):
+    rows = []
+    for entry in contract.applications:
+        aid, load_file = bytes.fromhex(entry["aid"]), bytes.fromhex(entry["load_file"])
+        rows.append((entry["name"].upper(), quoted(entry["name"]), hexes(aid), str(len(aid)), hexes(load_file),
+                     str(len(load_file))))
+    ids = "".join(f"\tAPPLICATION_{row[0]},\n" for row in rows)
+    return [f"/* What can be selected. */\nenum application {{\n{ids}\tAPPLICATIONS_COUNT,\n}};\n",
+            "/* X(id, name, AID, its length, AID of the load file, its length) */\n" + table("APPLICATIONS", rows)]
 
 
 def attestation(contract):
@@ -135,7 +150,8 @@ def card_header(contract):
             f"#define APPLET_AID {{{aid_bytes(contract)}}}\n"
             + "".join(f"#define APPLET_VERSION_{n} {v}\n" for n, v in zip(("MAJOR", "MINOR", "PATCH"), version)),
             "".join(f"#define LIMIT_{n} {v}\n" for n, v in contract.limits.items())]
-    return guarded("SIMTIE_GEN_CONTRACT_H", [*head, *enums(contract), *status_words(contract),
+    return guarded("SIMTIE_GEN_CONTRACT_H", [*head, *enums(contract), *applications(contract),
+                                             *status_words(contract),
                                              *commands(contract), *tags(contract), enum_texts(contract),
                                              *explanations(contract), *attestation(contract)])
 
@@ -153,6 +169,7 @@ def examples_header(contract):
         rows.append((case.owner, quoted(case.name), f"EXAMPLE_{case.state.upper()}",
                      f"EXAMPLE_EFFECT_{case.effect.upper()}", quoted(case.fault), quoted(case.protocol),
                      "true" if case.raw else "false", "true" if case.select else "false",
+                     f"APPLICATION_{case.application.upper()}", f"0x{case.secure:02X}",
                      " ".join(quoted(step.flat + "\n").replace("\n", "\\n") for step in case.steps)))
     states = [(f"EXAMPLE_{s.upper()}", " ".join(quoted(step.flat + "\n").replace("\n", "\\n") for step in steps) or '""')
               for s, steps in contract.preamble.items()]
@@ -164,6 +181,6 @@ def examples_header(contract):
         "\tEXAMPLE_EFFECT_NONE,\n\tEXAMPLE_EFFECT_TRIES,\n\tEXAMPLE_EFFECT_COUNTS,\n\tEXAMPLE_EFFECT_LASTING,\n};\n",
         "/* X(name, hex): the values that the unflattened form uses by name */\n"
         + table("FIXTURES", [(quoted(name), quoted(digits)) for name, digits in contract.fixtures.items()]),
-        "/* X(state, steps that bring a factory-fresh card there) */\n" + table("PREAMBLES", states),
-        "/* X(command or COMMON, name, state, effect, fault, protocol, raw, select first, steps) */\n"
+        "/* X(state, steps that bring a factory-fresh card there, in a session at level 33) */\n" + table("PREAMBLES", states),
+        "/* X(command or COMMON, name, state, effect, fault, protocol, raw, select first,\n * application, security level of the session or 0, steps) */\n"
         + table("EXAMPLES", rows)])

@@ -11,6 +11,7 @@ def vectors(contract):
         "examples": [
             {"command": case.owner, "name": case.name, "state": case.state, "effect": case.effect,
              "fault": case.fault, "protocol": case.protocol, "raw": case.raw, "select": case.select,
+             "application": case.application, "secure": case.secure,
              "needs": case.needs(), "steps": [s.flat for s in case.steps]}
             for case in contract.examples()
         ],
@@ -57,6 +58,7 @@ def example_lines(examples):
         notes += [f"memory or random source made to fail ({case.fault})"] if case.fault else []
         notes += ["each exchange as it stands, nothing fetched"] if case.raw else []
         notes += [f"{case.protocol} alone"] if case.protocol else []
+        notes += [f"in a session at level {case.secure:02X}"] if case.secure else []
         lines += [f"`{case.name}`: {'; '.join(notes)}", "", "```"]
         lines += [step.flat.replace(">", " > ") for step in case.steps] + ["```", ""]
     return lines

@@ -7,6 +7,7 @@ A step is "COMMAND > RESPONSE STATUS". Both sides are bytes in hex; besides:
     ?           response only: any one byte; within a byte (4?) any digit
     **          response only: any bytes to the end
     AB*N        the byte AB, N times
+    !           at the very beginning: sent as it stands, whatever session is open
     ( ... )     the bytes between, with Lc before them (short, or extended over 255)
     [ ... ]     the bytes between, with a BER length before them
 
@@ -15,9 +16,10 @@ The flat form has no blanks, fixtures or lengths left: "0020000108{wrong_pin}>63
 
 import re
 
-RUNTIME = {"pin": 8, "wrong_pin": 8, "puk": 8, "wrong_puk": 8, "new_pin": 8}
+RUNTIME = {"pin": 8, "wrong_pin": 8, "puk": 8, "wrong_puk": 8, "new_pin": 8, "put_key_31": 70, "put_key_32": 70,
+           "put_key_33": 70}
 EFFECTS = ("none", "tries", "counts", "lasting")
-FAULTS = ("", "memory", "read", "full", "random")
+FAULTS = ("", "memory", "memory_later", "read", "full", "random")
 
 
 def fixtures(applet):
@@ -64,12 +66,13 @@ class Step:
         if not arrow:
             raise ValueError(f"no ' > ' in {line!r}")
         self.captured = {}
-        self.command = self.flatten(command, named, False)
+        bare = "!" if command.startswith("!") else ""
+        self.command = self.flatten(command.removeprefix("!"), named, False)
         answer = self.flatten(response, named, True)
         self.response, self.status = answer[:-4], answer[-4:]
         if not re.fullmatch("[0-9A-F?]{4}", self.status):
             raise ValueError(f"no status word at the end of {line!r}")
-        self.flat = f"{self.command}>{answer}"
+        self.flat = f"{bare}{self.command}>{answer}"
 
     def command_bytes(self, index):
         digits = self.command[2 * index:2 * index + 2]
@@ -132,6 +135,8 @@ class Example:
         self.raw = entry.get("raw", False)
         self.select = entry.get("select", True)
         self.protocol = entry.get("protocol", "")
+        self.application = entry.get("application", "attestation")
+        self.secure = entry.get("secure", 0)
         if self.effect not in EFFECTS or self.fault not in FAULTS:
             raise ValueError(f"example {self.name}: unknown effect or fault")
         self.steps = [Step(line, contract.fixtures) for line in entry["exchange"]]

@@ -19,6 +19,11 @@
 #define LIMIT_PIN_DIGITS_MIN 4
 #define LIMIT_PIN_TRIES 3
 #define LIMIT_PUK_TRIES 10
+#define LIMIT_KEY_SETS 3
+#define LIMIT_AUTHENTICATIONS 10
+#define LIMIT_DIVERSIFICATION_SIZE 10
+#define LIMIT_CPLC_SIZE 42
+#define LIMIT_NUMBER_SIZE_MAX 10
 #define LIMIT_CHANNELS 4
 #define LIMIT_CHALLENGE_MAX 255
 #define LIMIT_COMMAND_DATA 1280
@@ -41,6 +46,35 @@ enum lifecycle {
 	LIFECYCLE_TERMINATED = 0x0F, /* ended for good, keys wiped */
 };
 
+enum card_state {
+	CARD_STATE_OP_READY = 0x01, /* as it left its maker */
+	CARD_STATE_SECURED = 0x0F, /* in use */
+	CARD_STATE_TERMINATED = 0xFF, /* ended for good */
+};
+
+enum security_level {
+	SECURITY_LEVEL_C_MAC = 0x01, /* command MAC */
+	SECURITY_LEVEL_C_MAC_ENC = 0x03, /* command MAC and encryption */
+	SECURITY_LEVEL_C_MAC_R_MAC = 0x11, /* command and response MAC */
+	SECURITY_LEVEL_C_MAC_ENC_R_MAC = 0x13, /* command MAC and encryption, response MAC */
+	SECURITY_LEVEL_C_MAC_ENC_R_MAC_ENC = 0x33, /* command and response MAC and encryption */
+};
+
+enum put_key {
+	PUT_KEY_THREE_FROM_FIRST = 0x81, /* three keys, from identifier 1 */
+};
+
+enum status_form {
+	STATUS_FORM_PLAIN = 0x00, /* first, plain */
+	STATUS_FORM_PLAIN_NEXT = 0x01, /* next, plain */
+	STATUS_FORM_TLV = 0x02, /* first, as data objects */
+	STATUS_FORM_TLV_NEXT = 0x03, /* next, as data objects */
+};
+
+enum install_for {
+	INSTALL_FOR_PERSONALISATION = 0x20, /* for personalisation */
+};
+
 enum key_reference {
 	KEY_REFERENCE_PIN = 0x01, /* PIN appl. 1 (TS 102 221 §9.5.1) */
 };
@@ -56,15 +90,20 @@ enum select_by {
 
 enum select_answer {
 	SELECT_ANSWER_FCI = 0x00, /* with the FCI template */
+	SELECT_ANSWER_FCI_NEXT = 0x02, /* with the FCI template, of the next application of that name */
 	SELECT_ANSWER_NOTHING = 0x0C, /* no data: a shorter line */
 };
 
 enum store_block {
-	STORE_BLOCK_LAST_BER_TLV = 0x90, /* the only block, in BER-TLV */
+	STORE_BLOCK_MORE_BER_TLV = 0x10, /* more blocks follow, in BER-TLV */
+	STORE_BLOCK_LAST_BER_TLV = 0x90, /* the last block, in BER-TLV */
 };
 
 enum status_of {
-	STATUS_OF_APPLICATION = 0x40, /* the application */
+	STATUS_OF_DOMAIN = 0x80, /* the domain and the card */
+	STATUS_OF_APPLICATION = 0x40, /* applications */
+	STATUS_OF_LOAD_FILE = 0x20, /* load files */
+	STATUS_OF_LOAD_FILE_AND_MODULES = 0x10, /* load files and their modules */
 };
 
 enum channel_action {
@@ -99,10 +138,24 @@ enum debug_status {
 	DEBUG_STATUS_DISABLED_FULLY = 0x04, /* disabled for good, the maker included */
 };
 
+/* What can be selected. */
+enum application {
+	APPLICATION_DOMAIN,
+	APPLICATION_ATTESTATION,
+	APPLICATIONS_COUNT,
+};
+
+/* X(id, name, AID, its length, AID of the load file, its length) */
+#define APPLICATIONS(X) \
+	X(DOMAIN, "domain", "\xA0\x00\x00\x01\x51\x00\x00\x00", 8, "\xA0\x00\x00\x01\x51\x53\x50", 7) \
+	X(ATTESTATION, "attestation", "\xF0\x53\x49\x4D\x54\x49\x45\x01", 8, "\xF0\x53\x49\x4D\x54\x49\x45", 7)
+
 enum status_word {
 	SW_OK = 0x9000, /* done */
 	SW_BYTES_AVAILABLE = 0x6100, /* done; XX more bytes wait for GET RESPONSE */
 	SW_TERMINATED = 0x6285, /* selected, but the card is terminated */
+	SW_AUTHENTICATION_FAILED = 0x6300, /* authentication failed: the key set is not the card's */
+	SW_MORE_DATA = 0x6310, /* more entries follow */
 	SW_TRIES_LEFT = 0x63C0, /* wrong PIN or PUK, or not given; X tries left */
 	SW_MEMORY_FAILURE = 0x6581, /* the card's memory could not be written; nothing was done */
 	SW_WRONG_LENGTH = 0x6700, /* wrong length: Lc or the APDU as a whole */
@@ -113,8 +166,9 @@ enum status_word {
 	SW_NOT_SATISFIED = 0x6982, /* the security status does not allow it */
 	SW_BLOCKED = 0x6983, /* the PIN or PUK is blocked */
 	SW_CONDITIONS = 0x6985, /* the card's state does not allow it */
+	SW_WRONG_MAC = 0x6988, /* secure messaging failed; the session has ended */
 	SW_WRONG_DATA = 0x6A80, /* the command's data is malformed or out of bounds */
-	SW_NOT_FOUND = 0x6A82, /* no applet of that AID */
+	SW_NOT_FOUND = 0x6A82, /* no application of that AID */
 	SW_NO_MEMORY = 0x6A84, /* the card's memory is full */
 	SW_WRONG_P1P2 = 0x6A86, /* P1 or P2 is not one that the command knows */
 	SW_DATA_NOT_FOUND = 0x6A88, /* no such data object or key reference */
@@ -129,6 +183,8 @@ enum status_word {
 	X(OK, 0x9000, 0xFFFF, "done", "") \
 	X(BYTES_AVAILABLE, 0x6100, 0xFF00, "done; XX more bytes wait for GET RESPONSE", "The session layer fetches them; with raw APDUs send 00 C0 00 00 XX.") \
 	X(TERMINATED, 0x6285, 0xFFFF, "selected, but the card is terminated", "This card is at its end; the holder needs a new SIM.") \
+	X(AUTHENTICATION_FAILED, 0x6300, 0xFFFF, "authentication failed: the key set is not the card's", "Stop: ten failures in a row block the key set. Check version, diversification and key file.") \
+	X(MORE_DATA, 0x6310, 0xFFFF, "more entries follow", "Repeat with P2 + 1.") \
 	X(TRIES_LEFT, 0x63C0, 0xFFF0, "wrong PIN or PUK, or not given; X tries left", "Ask the holder again; at no tries left the PIN is blocked.") \
 	X(MEMORY_FAILURE, 0x6581, 0xFFFF, "the card's memory could not be written; nothing was done", "Try once more; if it persists the card is worn out.") \
 	X(WRONG_LENGTH, 0x6700, 0xFFFF, "wrong length: Lc or the APDU as a whole", "") \
@@ -136,11 +192,12 @@ enum status_word {
 	X(SM_NOT_SUPPORTED, 0x6882, 0xFFFF, "secure messaging is not supported for this command", "") \
 	X(CHAIN_BROKEN, 0x6883, 0xFFFF, "the last command of a chain was expected; the chain is dropped", "Send the whole chain again.") \
 	X(CHAINING_NOT_SUPPORTED, 0x6884, 0xFFFF, "this command cannot be chained", "") \
-	X(NOT_SATISFIED, 0x6982, 0xFFFF, "the security status does not allow it", "Give the PIN first: one VERIFY buys one use. Personalisation needs a card in state factory.") \
+	X(NOT_SATISFIED, 0x6982, 0xFFFF, "the security status does not allow it", "Give the PIN first: one VERIFY buys one use. Personalisation needs a secure channel and a card in state factory.") \
 	X(BLOCKED, 0x6983, 0xFFFF, "the PIN or PUK is blocked", "A blocked PIN is unblocked with the PUK (`simtie pin unblock`); a blocked PUK for good.") \
 	X(CONDITIONS, 0x6985, 0xFFFF, "the card's state does not allow it", "See `simtie info` for the lifecycle and what is stored.") \
+	X(WRONG_MAC, 0x6988, 0xFFFF, "secure messaging failed; the session has ended", "Open a new session.") \
 	X(WRONG_DATA, 0x6A80, 0xFFFF, "the command's data is malformed or out of bounds", "") \
-	X(NOT_FOUND, 0x6A82, 0xFFFF, "no applet of that AID", "This card does not carry simtie, or it is of another issuer.") \
+	X(NOT_FOUND, 0x6A82, 0xFFFF, "no application of that AID", "This card does not carry simtie, or it is of another issuer.") \
 	X(NO_MEMORY, 0x6A84, 0xFFFF, "the card's memory is full", "") \
 	X(WRONG_P1P2, 0x6A86, 0xFFFF, "P1 or P2 is not one that the command knows", "") \
 	X(DATA_NOT_FOUND, 0x6A88, 0xFFFF, "no such data object or key reference", "") \
@@ -152,12 +209,20 @@ enum status_word {
 /* Every command, and none. */
 enum command_id {
 	COMMAND_CHANGE_REFERENCE_DATA,
+	COMMAND_DOMAIN_GET_DATA,
+	COMMAND_DOMAIN_SET_STATUS,
+	COMMAND_DOMAIN_STORE_DATA,
+	COMMAND_EXTERNAL_AUTHENTICATE,
 	COMMAND_GENERATE_KEY_PAIR,
 	COMMAND_GET_CHALLENGE,
 	COMMAND_GET_DATA,
 	COMMAND_GET_RESPONSE,
+	COMMAND_GET_STATUS,
+	COMMAND_INITIALIZE_UPDATE,
+	COMMAND_INSTALL,
 	COMMAND_INTERNAL_AUTHENTICATE,
 	COMMAND_MANAGE_CHANNEL,
+	COMMAND_PUT_KEY,
 	COMMAND_RESET_RETRY_COUNTER,
 	COMMAND_SELECT,
 	COMMAND_SET_STATUS,
@@ -169,6 +234,14 @@ enum command_id {
 enum command_code {
 	CLA_CHANGE_REFERENCE_DATA = 0x00,
 	INS_CHANGE_REFERENCE_DATA = 0x24,
+	CLA_DOMAIN_GET_DATA = 0x80,
+	INS_DOMAIN_GET_DATA = 0xCA,
+	CLA_DOMAIN_SET_STATUS = 0x80,
+	INS_DOMAIN_SET_STATUS = 0xF0,
+	CLA_DOMAIN_STORE_DATA = 0x80,
+	INS_DOMAIN_STORE_DATA = 0xE2,
+	CLA_EXTERNAL_AUTHENTICATE = 0x80,
+	INS_EXTERNAL_AUTHENTICATE = 0x82,
 	CLA_GENERATE_KEY_PAIR = 0x00,
 	INS_GENERATE_KEY_PAIR = 0x46,
 	CLA_GET_CHALLENGE = 0x00,
@@ -177,10 +250,18 @@ enum command_code {
 	INS_GET_DATA = 0xCA,
 	CLA_GET_RESPONSE = 0x00,
 	INS_GET_RESPONSE = 0xC0,
+	CLA_GET_STATUS = 0x80,
+	INS_GET_STATUS = 0xF2,
+	CLA_INITIALIZE_UPDATE = 0x80,
+	INS_INITIALIZE_UPDATE = 0x50,
+	CLA_INSTALL = 0x80,
+	INS_INSTALL = 0xE6,
 	CLA_INTERNAL_AUTHENTICATE = 0x80,
 	INS_INTERNAL_AUTHENTICATE = 0x88,
 	CLA_MANAGE_CHANNEL = 0x00,
 	INS_MANAGE_CHANNEL = 0x70,
+	CLA_PUT_KEY = 0x80,
+	INS_PUT_KEY = 0xD8,
 	CLA_RESET_RETRY_COUNTER = 0x00,
 	INS_RESET_RETRY_COUNTER = 0x2C,
 	CLA_SELECT = 0x00,
@@ -197,7 +278,11 @@ enum command_code {
 enum command_flag {
 	COMMAND_CHAINING = 1, /* its data may come as a chain */
 	COMMAND_RESPONSE = 2, /* its response has data */
-	COMMAND_CARD = 4,     /* the card itself knows it, whatever is selected */
+	COMMAND_OWN_MAC = 4,  /* it comes with a MAC that its handler checks */
+	COMMAND_ANY_CLASS = 8, /* in class 00 as in 80 */
+	COMMAND_CARD = 16,    /* the card itself knows it, whatever is selected */
+	COMMAND_DOMAIN = 32, /* known where that application is selected */
+	COMMAND_ATTESTATION = 64, /* known where that application is selected */
 };
 
 /* What of the data is secret: nothing, all of it, or the values of secret tags. */
@@ -206,18 +291,26 @@ enum secret { SECRET_NONE, SECRET_DATA, SECRET_TAGS };
 /* X(id, name, handler, CLA, INS, P1 values, how many (0: any), P2 values, how many, least Lc,
  * most Lc, step of Lc, flags, secret of command, secret of response) */
 #define COMMANDS(X) \
-	X(CHANGE_REFERENCE_DATA, "CHANGE REFERENCE DATA", cmd_change_reference_data, 0x00, 0x24, "\x00", 1, "\x01", 1, 16, 16, 1, 0, SECRET_DATA, SECRET_NONE) \
-	X(GENERATE_KEY_PAIR, "GENERATE ASYMMETRIC KEY PAIR", cmd_generate_key_pair, 0x00, 0x46, "\x00", 1, "\x00", 1, 0, 0, 1, COMMAND_RESPONSE, SECRET_NONE, SECRET_TAGS) \
-	X(GET_CHALLENGE, "GET CHALLENGE", cmd_get_challenge, 0x00, 0x84, "\x00", 1, "\x00", 1, 0, 0, 1, COMMAND_RESPONSE, SECRET_NONE, SECRET_NONE) \
-	X(GET_DATA, "GET DATA", cmd_get_data, 0x00, 0xCA, "", 0, "", 0, 0, 0, 1, COMMAND_RESPONSE, SECRET_NONE, SECRET_NONE) \
+	X(CHANGE_REFERENCE_DATA, "CHANGE REFERENCE DATA", cmd_change_reference_data, 0x00, 0x24, "\x00", 1, "\x01", 1, 16, 16, 1, COMMAND_ATTESTATION, SECRET_DATA, SECRET_NONE) \
+	X(DOMAIN_GET_DATA, "GET DATA (domain)", cmd_domain_get_data, 0x80, 0xCA, "", 0, "", 0, 0, 0, 1, COMMAND_RESPONSE | COMMAND_ANY_CLASS | COMMAND_DOMAIN, SECRET_NONE, SECRET_NONE) \
+	X(DOMAIN_SET_STATUS, "SET STATUS (domain)", cmd_domain_set_status, 0x80, 0xF0, "\x80", 1, "\x0F\xFF", 2, 0, 0, 1, COMMAND_DOMAIN, SECRET_NONE, SECRET_NONE) \
+	X(DOMAIN_STORE_DATA, "STORE DATA (domain)", cmd_domain_store_data, 0x80, 0xE2, "\x10\x90", 2, "", 0, 1, 1280, 1, COMMAND_CHAINING | COMMAND_DOMAIN, SECRET_TAGS, SECRET_NONE) \
+	X(EXTERNAL_AUTHENTICATE, "EXTERNAL AUTHENTICATE", cmd_external_authenticate, 0x80, 0x82, "\x01\x03\x11\x13\x33", 5, "\x00", 1, 16, 32, 16, COMMAND_OWN_MAC | COMMAND_DOMAIN | COMMAND_ATTESTATION, SECRET_NONE, SECRET_NONE) \
+	X(GENERATE_KEY_PAIR, "GENERATE ASYMMETRIC KEY PAIR", cmd_generate_key_pair, 0x00, 0x46, "\x00", 1, "\x00", 1, 0, 0, 1, COMMAND_RESPONSE | COMMAND_ATTESTATION, SECRET_NONE, SECRET_TAGS) \
+	X(GET_CHALLENGE, "GET CHALLENGE", cmd_get_challenge, 0x00, 0x84, "\x00", 1, "\x00", 1, 0, 0, 1, COMMAND_RESPONSE | COMMAND_ATTESTATION, SECRET_NONE, SECRET_NONE) \
+	X(GET_DATA, "GET DATA", cmd_get_data, 0x00, 0xCA, "", 0, "", 0, 0, 0, 1, COMMAND_RESPONSE | COMMAND_ATTESTATION, SECRET_NONE, SECRET_NONE) \
 	X(GET_RESPONSE, "GET RESPONSE", cmd_get_response, 0x00, 0xC0, "\x00", 1, "\x00", 1, 0, 0, 1, COMMAND_RESPONSE | COMMAND_CARD, SECRET_NONE, SECRET_NONE) \
-	X(INTERNAL_AUTHENTICATE, "INTERNAL AUTHENTICATE", cmd_internal_authenticate, 0x80, 0x88, "\x00\x01", 2, "\x00", 1, 1, 255, 1, COMMAND_RESPONSE, SECRET_TAGS, SECRET_NONE) \
+	X(GET_STATUS, "GET STATUS", cmd_get_status, 0x80, 0xF2, "\x80\x40\x20\x10", 4, "\x00\x01\x02\x03", 4, 2, 255, 1, COMMAND_RESPONSE | COMMAND_DOMAIN, SECRET_NONE, SECRET_NONE) \
+	X(INITIALIZE_UPDATE, "INITIALIZE UPDATE", cmd_initialize_update, 0x80, 0x50, "", 0, "\x00", 1, 8, 16, 8, COMMAND_RESPONSE | COMMAND_DOMAIN | COMMAND_ATTESTATION, SECRET_NONE, SECRET_NONE) \
+	X(INSTALL, "INSTALL", cmd_install, 0x80, 0xE6, "\x20", 1, "\x00", 1, 6, 255, 1, COMMAND_DOMAIN, SECRET_NONE, SECRET_NONE) \
+	X(INTERNAL_AUTHENTICATE, "INTERNAL AUTHENTICATE", cmd_internal_authenticate, 0x80, 0x88, "\x00\x01", 2, "\x00", 1, 1, 255, 1, COMMAND_RESPONSE | COMMAND_ATTESTATION, SECRET_TAGS, SECRET_NONE) \
 	X(MANAGE_CHANNEL, "MANAGE CHANNEL", cmd_manage_channel, 0x00, 0x70, "\x00\x80", 2, "", 0, 0, 0, 1, COMMAND_RESPONSE | COMMAND_CARD, SECRET_NONE, SECRET_NONE) \
-	X(RESET_RETRY_COUNTER, "RESET RETRY COUNTER", cmd_reset_retry_counter, 0x00, 0x2C, "\x00", 1, "\x01", 1, 16, 16, 1, 0, SECRET_DATA, SECRET_NONE) \
-	X(SELECT, "SELECT", cmd_select, 0x00, 0xA4, "\x04", 1, "\x00\x0C", 2, 5, 16, 1, COMMAND_RESPONSE | COMMAND_CARD, SECRET_NONE, SECRET_NONE) \
-	X(SET_STATUS, "SET STATUS", cmd_set_status, 0x80, 0xF0, "\x40", 1, "\x07\x0F", 2, 0, 0, 1, 0, SECRET_NONE, SECRET_NONE) \
-	X(STORE_DATA, "STORE DATA", cmd_store_data, 0x80, 0xE2, "\x90", 1, "\x00", 1, 1, 1280, 1, COMMAND_CHAINING, SECRET_TAGS, SECRET_NONE) \
-	X(VERIFY_PIN, "VERIFY PIN", cmd_verify_pin, 0x00, 0x20, "\x00", 1, "\x01", 1, 0, 8, 8, 0, SECRET_DATA, SECRET_NONE)
+	X(PUT_KEY, "PUT KEY", cmd_put_key, 0x80, 0xD8, "", 0, "\x81", 1, 1, 255, 1, COMMAND_RESPONSE | COMMAND_DOMAIN, SECRET_DATA, SECRET_NONE) \
+	X(RESET_RETRY_COUNTER, "RESET RETRY COUNTER", cmd_reset_retry_counter, 0x00, 0x2C, "\x00", 1, "\x01", 1, 16, 16, 1, COMMAND_ATTESTATION, SECRET_DATA, SECRET_NONE) \
+	X(SELECT, "SELECT", cmd_select, 0x00, 0xA4, "\x04", 1, "\x00\x02\x0C", 3, 0, 16, 1, COMMAND_RESPONSE | COMMAND_CARD, SECRET_NONE, SECRET_NONE) \
+	X(SET_STATUS, "SET STATUS", cmd_set_status, 0x80, 0xF0, "\x40", 1, "\x07\x0F", 2, 0, 0, 1, COMMAND_ATTESTATION, SECRET_NONE, SECRET_NONE) \
+	X(STORE_DATA, "STORE DATA", cmd_store_data, 0x80, 0xE2, "\x90", 1, "\x00", 1, 1, 1280, 1, COMMAND_CHAINING | COMMAND_ATTESTATION, SECRET_TAGS, SECRET_NONE) \
+	X(VERIFY_PIN, "VERIFY PIN", cmd_verify_pin, 0x00, 0x20, "\x00", 1, "\x01", 1, 0, 8, 8, COMMAND_ATTESTATION, SECRET_DATA, SECRET_NONE)
 
 enum tag {
 	TAG_FCI = 0x006F, /* file control information (ISO/IEC 7816-4 §7.4.1) */
@@ -261,6 +354,23 @@ enum tag {
 	TAG_LOG_HASH = 0x0083, /* first 16 bytes of SHA-256 of the audience */
 	TAG_LOG_AUDIENCE = 0x0084, /* first 24 bytes of the audience */
 	TAG_LOG_SEEDED = 0x0085, /* 1: made with keys or random numbers of a test seed */
+	TAG_DOMAIN_FCI_LENGTH = 0x9F65, /* most data bytes of a command to the domain */
+	TAG_CARD_DATA = 0x0066, /* card recognition data (GlobalPlatform Card Specification 2.3.1 §H.2) */
+	TAG_KEY_INFORMATION = 0x00E0, /* key information template */
+	TAG_KEY_INFORMATION_ENTRY = 0x00C0, /* key identifier, version, type, length */
+	TAG_CPLC = 0x9F7F, /* card production life cycle data */
+	TAG_DIVERSIFICATION = 0x00CF, /* key diversification data */
+	TAG_ISSUER_NUMBER = 0x0042, /* issuer identification number */
+	TAG_IMAGE_NUMBER = 0x0045, /* card image number */
+	TAG_STATUS_ENTRY = 0x00E3, /* one entry of the registry */
+	TAG_STATUS_AID = 0x004F, /* AID */
+	TAG_STATUS_TAGS = 0x005C, /* list of tags */
+	TAG_STATUS_LIFECYCLE = 0x9F70, /* lifecycle */
+	TAG_STATUS_PRIVILEGES = 0x00C5, /* privileges */
+	TAG_STATUS_LOAD_FILE = 0x00C4, /* AID of its executable load file */
+	TAG_STATUS_LOAD_FILE_VERSION = 0x00CE, /* version of the load file */
+	TAG_STATUS_MODULE = 0x0084, /* AID of a module */
+	TAG_STATUS_DOMAIN = 0x00CC, /* AID of the security domain that it belongs to */
 };
 
 /* How a tool shows a value. */
@@ -272,6 +382,11 @@ enum tag_format {
 	FORMAT_ICCID,
 	FORMAT_VERSION,
 	FORMAT_LIFECYCLE,
+	FORMAT_CARD_STATE,
+	FORMAT_SECURITY_LEVEL,
+	FORMAT_PUT_KEY,
+	FORMAT_STATUS_FORM,
+	FORMAT_INSTALL_FOR,
 	FORMAT_KEY_REFERENCE,
 	FORMAT_ANSWER_FORM,
 	FORMAT_SELECT_BY,
@@ -328,21 +443,57 @@ enum tag_format {
 	X(LOG_CONSENT, 0x0082, TAG_LOG_ENTRY, COMMAND_NONE, FORMAT_CONSENT, false, "consent") \
 	X(LOG_HASH, 0x0083, TAG_LOG_ENTRY, COMMAND_NONE, FORMAT_HEX, false, "first 16 bytes of SHA-256 of the audience") \
 	X(LOG_AUDIENCE, 0x0084, TAG_LOG_ENTRY, COMMAND_NONE, FORMAT_TEXT, false, "first 24 bytes of the audience") \
-	X(LOG_SEEDED, 0x0085, TAG_LOG_ENTRY, COMMAND_NONE, FORMAT_UINT, false, "1: made with keys or random numbers of a test seed")
+	X(LOG_SEEDED, 0x0085, TAG_LOG_ENTRY, COMMAND_NONE, FORMAT_UINT, false, "1: made with keys or random numbers of a test seed") \
+	X(DOMAIN_FCI_LENGTH, 0x9F65, TAG_FCI_PROPRIETARY, COMMAND_NONE, FORMAT_UINT, false, "most data bytes of a command to the domain") \
+	X(CARD_DATA, 0x0066, 0, COMMAND_NONE, FORMAT_HEX, false, "card recognition data (GlobalPlatform Card Specification 2.3.1 §H.2)") \
+	X(KEY_INFORMATION, 0x00E0, 0, COMMAND_NONE, FORMAT_TEMPLATE, false, "key information template") \
+	X(KEY_INFORMATION_ENTRY, 0x00C0, TAG_KEY_INFORMATION, COMMAND_NONE, FORMAT_HEX, false, "key identifier, version, type, length") \
+	X(CPLC, 0x9F7F, 0, COMMAND_NONE, FORMAT_HEX, false, "card production life cycle data") \
+	X(DIVERSIFICATION, 0x00CF, 0, COMMAND_NONE, FORMAT_HEX, false, "key diversification data") \
+	X(ISSUER_NUMBER, 0x0042, 0, COMMAND_NONE, FORMAT_HEX, false, "issuer identification number") \
+	X(IMAGE_NUMBER, 0x0045, 0, COMMAND_NONE, FORMAT_HEX, false, "card image number") \
+	X(STATUS_ENTRY, 0x00E3, 0, COMMAND_NONE, FORMAT_TEMPLATE, false, "one entry of the registry") \
+	X(STATUS_AID, 0x004F, 0, COMMAND_NONE, FORMAT_HEX, false, "AID") \
+	X(STATUS_TAGS, 0x005C, 0, COMMAND_NONE, FORMAT_HEX, false, "list of tags") \
+	X(STATUS_LIFECYCLE, 0x9F70, TAG_STATUS_ENTRY, COMMAND_NONE, FORMAT_HEX, false, "lifecycle") \
+	X(STATUS_PRIVILEGES, 0x00C5, TAG_STATUS_ENTRY, COMMAND_NONE, FORMAT_HEX, false, "privileges") \
+	X(STATUS_LOAD_FILE, 0x00C4, TAG_STATUS_ENTRY, COMMAND_NONE, FORMAT_HEX, false, "AID of its executable load file") \
+	X(STATUS_LOAD_FILE_VERSION, 0x00CE, TAG_STATUS_ENTRY, COMMAND_NONE, FORMAT_HEX, false, "version of the load file") \
+	X(STATUS_MODULE, 0x0084, TAG_STATUS_ENTRY, COMMAND_NONE, FORMAT_HEX, false, "AID of a module") \
+	X(STATUS_DOMAIN, 0x00CC, TAG_STATUS_ENTRY, COMMAND_NONE, FORMAT_HEX, false, "AID of the security domain that it belongs to")
 
 /* X(format, value, text) */
 #define ENUM_TEXTS(X) \
 	X(FORMAT_LIFECYCLE, LIFECYCLE_FACTORY, "not yet personalised") \
 	X(FORMAT_LIFECYCLE, LIFECYCLE_PERSONALISED, "in its holder's hands") \
 	X(FORMAT_LIFECYCLE, LIFECYCLE_TERMINATED, "ended for good, keys wiped") \
+	X(FORMAT_CARD_STATE, CARD_STATE_OP_READY, "as it left its maker") \
+	X(FORMAT_CARD_STATE, CARD_STATE_SECURED, "in use") \
+	X(FORMAT_CARD_STATE, CARD_STATE_TERMINATED, "ended for good") \
+	X(FORMAT_SECURITY_LEVEL, SECURITY_LEVEL_C_MAC, "command MAC") \
+	X(FORMAT_SECURITY_LEVEL, SECURITY_LEVEL_C_MAC_ENC, "command MAC and encryption") \
+	X(FORMAT_SECURITY_LEVEL, SECURITY_LEVEL_C_MAC_R_MAC, "command and response MAC") \
+	X(FORMAT_SECURITY_LEVEL, SECURITY_LEVEL_C_MAC_ENC_R_MAC, "command MAC and encryption, response MAC") \
+	X(FORMAT_SECURITY_LEVEL, SECURITY_LEVEL_C_MAC_ENC_R_MAC_ENC, "command and response MAC and encryption") \
+	X(FORMAT_PUT_KEY, PUT_KEY_THREE_FROM_FIRST, "three keys, from identifier 1") \
+	X(FORMAT_STATUS_FORM, STATUS_FORM_PLAIN, "first, plain") \
+	X(FORMAT_STATUS_FORM, STATUS_FORM_PLAIN_NEXT, "next, plain") \
+	X(FORMAT_STATUS_FORM, STATUS_FORM_TLV, "first, as data objects") \
+	X(FORMAT_STATUS_FORM, STATUS_FORM_TLV_NEXT, "next, as data objects") \
+	X(FORMAT_INSTALL_FOR, INSTALL_FOR_PERSONALISATION, "for personalisation") \
 	X(FORMAT_KEY_REFERENCE, KEY_REFERENCE_PIN, "PIN appl. 1 (TS 102 221 §9.5.1)") \
 	X(FORMAT_ANSWER_FORM, ANSWER_FORM_COMPACT, "what the host cannot know") \
 	X(FORMAT_ANSWER_FORM, ANSWER_FORM_FULL, "the whole COSE_Sign1") \
 	X(FORMAT_SELECT_BY, SELECT_BY_AID, "by application identifier") \
 	X(FORMAT_SELECT_ANSWER, SELECT_ANSWER_FCI, "with the FCI template") \
+	X(FORMAT_SELECT_ANSWER, SELECT_ANSWER_FCI_NEXT, "with the FCI template, of the next application of that name") \
 	X(FORMAT_SELECT_ANSWER, SELECT_ANSWER_NOTHING, "no data: a shorter line") \
-	X(FORMAT_STORE_BLOCK, STORE_BLOCK_LAST_BER_TLV, "the only block, in BER-TLV") \
-	X(FORMAT_STATUS_OF, STATUS_OF_APPLICATION, "the application") \
+	X(FORMAT_STORE_BLOCK, STORE_BLOCK_MORE_BER_TLV, "more blocks follow, in BER-TLV") \
+	X(FORMAT_STORE_BLOCK, STORE_BLOCK_LAST_BER_TLV, "the last block, in BER-TLV") \
+	X(FORMAT_STATUS_OF, STATUS_OF_DOMAIN, "the domain and the card") \
+	X(FORMAT_STATUS_OF, STATUS_OF_APPLICATION, "applications") \
+	X(FORMAT_STATUS_OF, STATUS_OF_LOAD_FILE, "load files") \
+	X(FORMAT_STATUS_OF, STATUS_OF_LOAD_FILE_AND_MODULES, "load files and their modules") \
 	X(FORMAT_CHANNEL_ACTION, CHANNEL_ACTION_OPEN, "open") \
 	X(FORMAT_CHANNEL_ACTION, CHANNEL_ACTION_CLOSE, "close") \
 	X(FORMAT_CONTENT, CONTENT_DEVICE_KEY, "device key") \
@@ -364,28 +515,60 @@ enum tag_format {
 /* X(command, 1 for P1 or 2 for P2, value, text) */
 #define PARAMETER_TEXTS(X) \
 	X(COMMAND_CHANGE_REFERENCE_DATA, 2, 0x01, "PIN appl. 1 (TS 102 221 §9.5.1)") \
+	X(COMMAND_DOMAIN_SET_STATUS, 1, 0x80, "the domain and the card") \
+	X(COMMAND_DOMAIN_SET_STATUS, 2, 0x0F, "in use") \
+	X(COMMAND_DOMAIN_SET_STATUS, 2, 0xFF, "ended for good") \
+	X(COMMAND_DOMAIN_STORE_DATA, 1, 0x10, "more blocks follow, in BER-TLV") \
+	X(COMMAND_DOMAIN_STORE_DATA, 1, 0x90, "the last block, in BER-TLV") \
+	X(COMMAND_EXTERNAL_AUTHENTICATE, 1, 0x01, "command MAC") \
+	X(COMMAND_EXTERNAL_AUTHENTICATE, 1, 0x03, "command MAC and encryption") \
+	X(COMMAND_EXTERNAL_AUTHENTICATE, 1, 0x11, "command and response MAC") \
+	X(COMMAND_EXTERNAL_AUTHENTICATE, 1, 0x13, "command MAC and encryption, response MAC") \
+	X(COMMAND_EXTERNAL_AUTHENTICATE, 1, 0x33, "command and response MAC and encryption") \
+	X(COMMAND_GET_STATUS, 1, 0x80, "the domain and the card") \
+	X(COMMAND_GET_STATUS, 1, 0x40, "applications") \
+	X(COMMAND_GET_STATUS, 1, 0x20, "load files") \
+	X(COMMAND_GET_STATUS, 1, 0x10, "load files and their modules") \
+	X(COMMAND_GET_STATUS, 2, 0x00, "first, plain") \
+	X(COMMAND_GET_STATUS, 2, 0x01, "next, plain") \
+	X(COMMAND_GET_STATUS, 2, 0x02, "first, as data objects") \
+	X(COMMAND_GET_STATUS, 2, 0x03, "next, as data objects") \
+	X(COMMAND_INSTALL, 1, 0x20, "for personalisation") \
 	X(COMMAND_INTERNAL_AUTHENTICATE, 1, 0x00, "what the host cannot know") \
 	X(COMMAND_INTERNAL_AUTHENTICATE, 1, 0x01, "the whole COSE_Sign1") \
 	X(COMMAND_MANAGE_CHANNEL, 1, 0x00, "open") \
 	X(COMMAND_MANAGE_CHANNEL, 1, 0x80, "close") \
+	X(COMMAND_PUT_KEY, 2, 0x81, "three keys, from identifier 1") \
 	X(COMMAND_RESET_RETRY_COUNTER, 2, 0x01, "PIN appl. 1 (TS 102 221 §9.5.1)") \
 	X(COMMAND_SELECT, 1, 0x04, "by application identifier") \
 	X(COMMAND_SELECT, 2, 0x00, "with the FCI template") \
+	X(COMMAND_SELECT, 2, 0x02, "with the FCI template, of the next application of that name") \
 	X(COMMAND_SELECT, 2, 0x0C, "no data: a shorter line") \
-	X(COMMAND_SET_STATUS, 1, 0x40, "the application") \
+	X(COMMAND_SET_STATUS, 1, 0x40, "applications") \
 	X(COMMAND_SET_STATUS, 2, 0x07, "in its holder's hands") \
 	X(COMMAND_SET_STATUS, 2, 0x0F, "ended for good, keys wiped") \
-	X(COMMAND_STORE_DATA, 1, 0x90, "the only block, in BER-TLV") \
+	X(COMMAND_STORE_DATA, 1, 0x90, "the last block, in BER-TLV") \
 	X(COMMAND_VERIFY_PIN, 2, 0x01, "PIN appl. 1 (TS 102 221 §9.5.1)")
 
 /* X(command, whether of its response, tag of an object in it) */
 #define COMMAND_OBJECTS(X) \
+	X(COMMAND_DOMAIN_GET_DATA, true, TAG_CARD_DATA) \
+	X(COMMAND_DOMAIN_GET_DATA, true, TAG_KEY_INFORMATION) \
+	X(COMMAND_DOMAIN_GET_DATA, true, TAG_CPLC) \
+	X(COMMAND_DOMAIN_GET_DATA, true, TAG_DIVERSIFICATION) \
+	X(COMMAND_DOMAIN_GET_DATA, true, TAG_ISSUER_NUMBER) \
+	X(COMMAND_DOMAIN_GET_DATA, true, TAG_IMAGE_NUMBER) \
+	X(COMMAND_DOMAIN_STORE_DATA, false, TAG_ISSUER_NUMBER) \
+	X(COMMAND_DOMAIN_STORE_DATA, false, TAG_IMAGE_NUMBER) \
 	X(COMMAND_GENERATE_KEY_PAIR, true, TAG_PUBLIC_KEY) \
 	X(COMMAND_GET_DATA, true, TAG_CERTIFICATE) \
 	X(COMMAND_GET_DATA, true, TAG_INFORMATION) \
 	X(COMMAND_GET_DATA, true, TAG_COUNTER) \
 	X(COMMAND_GET_DATA, true, TAG_PIN_STATE) \
 	X(COMMAND_GET_DATA, true, TAG_LOG) \
+	X(COMMAND_GET_STATUS, false, TAG_STATUS_AID) \
+	X(COMMAND_GET_STATUS, false, TAG_STATUS_TAGS) \
+	X(COMMAND_GET_STATUS, true, TAG_STATUS_ENTRY) \
 	X(COMMAND_INTERNAL_AUTHENTICATE, false, TAG_AUDIENCE) \
 	X(COMMAND_INTERNAL_AUTHENTICATE, false, TAG_NONCE) \
 	X(COMMAND_INTERNAL_AUTHENTICATE, false, TAG_THUMBPRINT) \

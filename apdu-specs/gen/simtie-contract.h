@@ -13,6 +13,11 @@
 #define SIMTIE_PIN_DIGITS_MIN 4
 #define SIMTIE_PIN_TRIES 3
 #define SIMTIE_PUK_TRIES 10
+#define SIMTIE_KEY_SETS 3
+#define SIMTIE_AUTHENTICATIONS 10
+#define SIMTIE_DIVERSIFICATION_SIZE 10
+#define SIMTIE_CPLC_SIZE 42
+#define SIMTIE_NUMBER_SIZE_MAX 10
 #define SIMTIE_CHANNELS 4
 #define SIMTIE_CHALLENGE_MAX 255
 #define SIMTIE_COMMAND_DATA 1280
@@ -35,6 +40,8 @@ enum simtie_sw {
 	SIMTIE_SW_OK = 0x9000, /* done */
 	SIMTIE_SW_BYTES_AVAILABLE = 0x6100, /* done; XX more bytes wait for GET RESPONSE */
 	SIMTIE_SW_TERMINATED = 0x6285, /* selected, but the card is terminated */
+	SIMTIE_SW_AUTHENTICATION_FAILED = 0x6300, /* authentication failed: the key set is not the card's */
+	SIMTIE_SW_MORE_DATA = 0x6310, /* more entries follow */
 	SIMTIE_SW_TRIES_LEFT = 0x63C0, /* wrong PIN or PUK, or not given; X tries left */
 	SIMTIE_SW_MEMORY_FAILURE = 0x6581, /* the card's memory could not be written; nothing was done */
 	SIMTIE_SW_WRONG_LENGTH = 0x6700, /* wrong length: Lc or the APDU as a whole */
@@ -45,8 +52,9 @@ enum simtie_sw {
 	SIMTIE_SW_NOT_SATISFIED = 0x6982, /* the security status does not allow it */
 	SIMTIE_SW_BLOCKED = 0x6983, /* the PIN or PUK is blocked */
 	SIMTIE_SW_CONDITIONS = 0x6985, /* the card's state does not allow it */
+	SIMTIE_SW_WRONG_MAC = 0x6988, /* secure messaging failed; the session has ended */
 	SIMTIE_SW_WRONG_DATA = 0x6A80, /* the command's data is malformed or out of bounds */
-	SIMTIE_SW_NOT_FOUND = 0x6A82, /* no applet of that AID */
+	SIMTIE_SW_NOT_FOUND = 0x6A82, /* no application of that AID */
 	SIMTIE_SW_NO_MEMORY = 0x6A84, /* the card's memory is full */
 	SIMTIE_SW_WRONG_P1P2 = 0x6A86, /* P1 or P2 is not one that the command knows */
 	SIMTIE_SW_DATA_NOT_FOUND = 0x6A88, /* no such data object or key reference */
@@ -60,6 +68,35 @@ enum simtie_lifecycle {
 	SIMTIE_LIFECYCLE_FACTORY = 0x03, /* not yet personalised */
 	SIMTIE_LIFECYCLE_PERSONALISED = 0x07, /* in its holder's hands */
 	SIMTIE_LIFECYCLE_TERMINATED = 0x0F, /* ended for good, keys wiped */
+};
+
+enum simtie_card_state {
+	SIMTIE_CARD_STATE_OP_READY = 0x01, /* as it left its maker */
+	SIMTIE_CARD_STATE_SECURED = 0x0F, /* in use */
+	SIMTIE_CARD_STATE_TERMINATED = 0xFF, /* ended for good */
+};
+
+enum simtie_security_level {
+	SIMTIE_SECURITY_LEVEL_C_MAC = 0x01, /* command MAC */
+	SIMTIE_SECURITY_LEVEL_C_MAC_ENC = 0x03, /* command MAC and encryption */
+	SIMTIE_SECURITY_LEVEL_C_MAC_R_MAC = 0x11, /* command and response MAC */
+	SIMTIE_SECURITY_LEVEL_C_MAC_ENC_R_MAC = 0x13, /* command MAC and encryption, response MAC */
+	SIMTIE_SECURITY_LEVEL_C_MAC_ENC_R_MAC_ENC = 0x33, /* command and response MAC and encryption */
+};
+
+enum simtie_put_key {
+	SIMTIE_PUT_KEY_THREE_FROM_FIRST = 0x81, /* three keys, from identifier 1 */
+};
+
+enum simtie_status_form {
+	SIMTIE_STATUS_FORM_PLAIN = 0x00, /* first, plain */
+	SIMTIE_STATUS_FORM_PLAIN_NEXT = 0x01, /* next, plain */
+	SIMTIE_STATUS_FORM_TLV = 0x02, /* first, as data objects */
+	SIMTIE_STATUS_FORM_TLV_NEXT = 0x03, /* next, as data objects */
+};
+
+enum simtie_install_for {
+	SIMTIE_INSTALL_FOR_PERSONALISATION = 0x20, /* for personalisation */
 };
 
 enum simtie_key_reference {
@@ -77,15 +114,20 @@ enum simtie_select_by {
 
 enum simtie_select_answer {
 	SIMTIE_SELECT_ANSWER_FCI = 0x00, /* with the FCI template */
+	SIMTIE_SELECT_ANSWER_FCI_NEXT = 0x02, /* with the FCI template, of the next application of that name */
 	SIMTIE_SELECT_ANSWER_NOTHING = 0x0C, /* no data: a shorter line */
 };
 
 enum simtie_store_block {
-	SIMTIE_STORE_BLOCK_LAST_BER_TLV = 0x90, /* the only block, in BER-TLV */
+	SIMTIE_STORE_BLOCK_MORE_BER_TLV = 0x10, /* more blocks follow, in BER-TLV */
+	SIMTIE_STORE_BLOCK_LAST_BER_TLV = 0x90, /* the last block, in BER-TLV */
 };
 
 enum simtie_status_of {
-	SIMTIE_STATUS_OF_APPLICATION = 0x40, /* the application */
+	SIMTIE_STATUS_OF_DOMAIN = 0x80, /* the domain and the card */
+	SIMTIE_STATUS_OF_APPLICATION = 0x40, /* applications */
+	SIMTIE_STATUS_OF_LOAD_FILE = 0x20, /* load files */
+	SIMTIE_STATUS_OF_LOAD_FILE_AND_MODULES = 0x10, /* load files and their modules */
 };
 
 enum simtie_channel_action {

@@ -65,6 +65,7 @@ struct apdu_class apdu_class(uint8_t cla)
 	} else {
 		class.channel = cla & 0x03;
 		class.secure = cla & 0x0C;
+		class.secure_globalplatform = (cla & 0x0C) == 0x04;
 		class.reserved = cla & 0x20;
 	}
 	return class;

@@ -22,11 +22,13 @@ bool apdu_parse(struct bytes bytes, struct apdu *apdu);
 
 /* What a class byte says beside the command's own class. */
 struct apdu_class {
-	uint8_t base;    /* 00 or 80 */
-	uint8_t channel; /* 0 to 19 */
-	bool chained;    /* more of this command follows */
-	bool secure;     /* secure messaging of some form */
-	bool reserved;   /* FF, or of no known meaning */
+	uint8_t base;               /* 00 or 80 */
+	uint8_t channel;            /* 0 to 19 */
+	bool chained;               /* more of this command follows */
+	bool secure;                /* secure messaging of some form */
+	bool secure_globalplatform; /* of the form that SCP03 uses (GlobalPlatform Card
+				     * Specification 2.3.1 §11.1.4) */
+	bool reserved;              /* FF, or of no known meaning */
 };
 
 struct apdu_class apdu_class(uint8_t cla);

@@ -26,10 +26,43 @@ struct answer {
 	uint16_t sw;
 };
 
+/* An SCP03 session (GlobalPlatform Amendment D v1.2): one on the card, bound to a channel. */
+enum secure_state {
+	SECURE_NONE,
+	SECURE_STARTED, /* INITIALIZE UPDATE was answered; only EXTERNAL AUTHENTICATE goes on */
+	SECURE_OPEN,
+};
+
+#define SECURE_KEY_MAX 32
+#define SECURE_MAC_MAX 16
+
+struct secure {
+	enum secure_state state;
+	uint8_t channel;
+	uint8_t level;     /* enum security_level; once open */
+	uint8_t key_set;   /* slot of the key set under it */
+	uint8_t options;   /* i */
+	uint8_t key_len;   /* bytes of each session key */
+	uint8_t mac_len;   /* 8 in S8, 16 in S16 */
+	uint32_t commands; /* counted for the encryption's initial vector */
+	uint8_t enc[SECURE_KEY_MAX];
+	uint8_t mac[SECURE_KEY_MAX];
+	uint8_t rmac[SECURE_KEY_MAX];
+	uint8_t chaining[SECURE_MAC_MAX];        /* MAC chaining value */
+	uint8_t host_cryptogram[SECURE_MAC_MAX]; /* the right one, until it was compared */
+};
+
+/* STORE DATA (domain) under way: it, and INSTALL before it, hold until another command comes. */
+struct store {
+	bool for_attestation; /* INSTALL [for personalisation] named the attestation applet */
+	uint8_t block;        /* number of the block that is expected next */
+	size_t used;          /* bytes of the blocks before, at the front of `chain` */
+};
+
 /* One logical channel. All of it dies with SELECT, close and reset. */
 struct channel {
 	bool open;
-	bool selected; /* the attestation applet is selected */
+	enum application selected;
 	bool verified; /* the PIN was given and has not been used up */
 };
 
@@ -42,6 +75,9 @@ struct applet {
 	bool shut;               /* self-test or random source failed: nothing works until reset */
 	uint8_t random_check[8]; /* fingerprint of the random block before this one */
 	struct channel channels[LIMIT_CHANNELS];
+	struct secure secure;
+	uint8_t status_next; /* entry that GET STATUS gives next */
+	struct store store;
 
 	/* Command chaining (ISO/IEC 7816-4 §5.1.1.1): data gathered so far under one header. */
 	bool chaining;

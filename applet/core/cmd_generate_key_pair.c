@@ -33,7 +33,7 @@ uint16_t cmd_generate_key_pair(struct applet *applet, struct command *command)
 	const struct journal_write write = {RECORD_KEY, {key, sizeof key}};
 	uint16_t sw = SW_OK;
 
-	if (!access_personalise(applet))
+	if (!access_generate(applet, command))
 		return SW_NOT_SATISFIED;
 	applet->port->alive(applet->port->context);
 	if (!draw(applet, key) || !crypto_p256_public(key + KEY_DEVICE, point)) {

@@ -1,4 +1,4 @@
-#include "command.h"
+#include "secure.h"
 
 /* The lowest channel that is not open; LIMIT_CHANNELS when there is none. */
 static uint8_t first_closed(const struct applet *applet)
@@ -28,6 +28,7 @@ static uint16_t close(struct applet *applet, uint8_t number)
 		return SW_WRONG_P1P2;
 	if (!applet->channels[number].open)
 		return SW_CHANNEL_NOT_SUPPORTED;
+	secure_end_on(applet, number);
 	applet->channels[number] = (struct channel){0};
 	return SW_OK;
 }

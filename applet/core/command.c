@@ -6,12 +6,24 @@
 static const struct command_row rows[] = {COMMANDS(ROW)};
 #undef ROW
 
-const struct command_row *command_find(uint8_t cla, uint8_t ins)
+/* The flag of a row that is known where an application is selected. */
+static uint8_t flag_of(enum application selected)
+{
+	return (uint8_t)(COMMAND_DOMAIN << (selected - APPLICATION_DOMAIN));
+}
+
+const struct command_row *command_find(uint8_t cla, uint8_t ins, enum application selected)
 {
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		if (rows[i].cla == cla && rows[i].ins == ins)
+		if ((rows[i].cla == cla || rows[i].flags & COMMAND_ANY_CLASS) &&
+		    rows[i].ins == ins && rows[i].flags & (COMMAND_CARD | flag_of(selected)))
 			return &rows[i];
 	return NULL;
+}
+
+bool command_answers(uint16_t sw)
+{
+	return sw == SW_OK || sw >> 8 == 0x62 || sw >> 8 == 0x63;
 }
 
 static bool among(uint8_t value, const char *values, uint8_t count)

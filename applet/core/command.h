@@ -17,7 +17,9 @@ struct command {
 	uint8_t p1, p2;
 	uint8_t channel_number;
 	struct channel *channel; /* the logical channel that the command came on */
+	uint8_t level;           /* security level under which it came; 0: in clear */
 	struct bytes data;       /* of the whole chain */
+	bool sent_data;          /* it came with data, be that a MAC alone */
 	uint32_t ne;             /* response bytes asked for; 0 without Le */
 	struct writer out;       /* response data */
 };
@@ -38,8 +40,11 @@ struct command_row {
 	uint8_t flags; /* enum command_flag */
 };
 
-/* The row of an instruction in a class (00 or 80); NULL when there is none. */
-const struct command_row *command_find(uint8_t cla, uint8_t ins);
+/* The row of an instruction in a class (00 or 80) for what is selected; NULL when there is none. */
+const struct command_row *command_find(uint8_t cla, uint8_t ins, enum application selected);
+
+/* Whether a response with this status word carries data: done, or done with a warning. */
+bool command_answers(uint16_t sw);
 
 bool command_parameters_allowed(const struct command_row *row, uint8_t p1, uint8_t p2);
 bool command_length_allowed(const struct command_row *row, size_t lc);

@@ -5,6 +5,7 @@
 #include "apdu.h"
 #include "chain.h"
 #include "response.h"
+#include "secure.h"
 
 /* The class byte's part of the command; SW_OK when the command may go on. */
 static uint16_t check_class(struct applet *applet, const struct apdu_class *class,
@@ -12,7 +13,7 @@ static uint16_t check_class(struct applet *applet, const struct apdu_class *clas
 {
 	if (class->reserved)
 		return SW_CLA_NOT_SUPPORTED;
-	if (class->secure)
+	if (class->secure && !class->secure_globalplatform)
 		return SW_SM_NOT_SUPPORTED;
 	if (class->channel >= LIMIT_CHANNELS || !applet->channels[class->channel].open)
 		return SW_CHANNEL_NOT_SUPPORTED;
@@ -21,32 +22,88 @@ static uint16_t check_class(struct applet *applet, const struct apdu_class *clas
 	return SW_OK;
 }
 
-static uint16_t check_row(const struct command_row *row, const struct command *command)
+/* Whether a command may come in clear on the channel of an open session. */
+static bool clear_allowed(const struct command_row *row)
 {
-	if (row == NULL || !(row->flags & COMMAND_CARD || command->channel->selected))
-		return SW_INS_NOT_SUPPORTED;
+	return row != NULL && (row->flags & COMMAND_CARD || row->ins == INS_INITIALIZE_UPDATE);
+}
+
+/*
+ * Secure messaging: a command of the session is unwrapped behind the chain gathered so far, where
+ * its data may be altered; one in clear ends the session. One that has only been begun waits for
+ * EXTERNAL AUTHENTICATE, and ends with anything else but the fetching of its own answer.
+ */
+static uint16_t check_session(struct applet *applet, const struct command_row *row,
+			      const struct apdu *apdu, bool secure, struct command *command)
+{
+	size_t len = apdu->data.len;
+
+	if (row != NULL && row->flags & COMMAND_OWN_MAC)
+		return secure ? SW_OK : SW_CLA_NOT_SUPPORTED;
+	if (applet->secure.state == SECURE_STARTED && (!row || row->handler != cmd_get_response))
+		secure_end_on(applet, command->channel_number);
+	if (!secure) {
+		if (!secure_on(applet, command->channel_number) || clear_allowed(row))
+			return SW_OK;
+		secure_end(applet);
+		return SW_NOT_SATISFIED;
+	}
+	if (!secure_on(applet, command->channel_number))
+		return SW_NOT_SATISFIED;
+	if (len > sizeof applet->chain - applet->chain_used) {
+		secure_end(applet);
+		return SW_WRONG_LENGTH;
+	}
+
+	uint8_t *plain = applet->chain + applet->chain_used;
+
+	command->level = applet->secure.level;
+	if (len)
+		memcpy(plain, apdu->data.ptr, len);
+	if (!secure_unwrap(applet, apdu->header, plain, &len))
+		return applet->shut ? SW_CARD_SHUT : SW_WRONG_MAC;
+	command->data = bytes_of(plain, len);
 	return SW_OK;
 }
 
-/* Gathers a chain; on SW_OK *more says whether the handler has to wait for the rest. */
-static uint16_t check_chain(struct applet *applet, const struct command_row *row, bool chained,
-			    struct command *command, bool *more)
+/* Whether the command fetches a response that waits, as the MAC of a link's answer does: a chain
+ * goes on behind it. */
+static bool fetches(const struct applet *applet, const struct command *command)
 {
-	*more = chained;
-	if (chain_broken(applet, command))
+	return command->header[1] == INS_GET_RESPONSE &&
+	       response_waits(applet, command->channel_number);
+}
+
+/* Gathers a chain; on SW_OK the handler has to wait for the rest if the command is chained. */
+static uint16_t check_chain(struct applet *applet, const struct command_row *row, bool chained,
+			    struct command *command)
+{
+	if (row == NULL)
+		return SW_INS_NOT_SUPPORTED;
+	if (!fetches(applet, command) && chain_broken(applet, command))
 		return SW_CHAIN_BROKEN;
 	if (chained && !(row->flags & COMMAND_CHAINING))
 		return SW_CHAINING_NOT_SUPPORTED;
 	if (!command_parameters_allowed(row, command->p1, command->p2))
 		return SW_WRONG_P1P2;
-	if (chained || applet->chaining) {
+	if (chained || (applet->chaining && !fetches(applet, command))) {
 		if (!chain_add(applet, command))
 			return SW_WRONG_LENGTH;
-		command->data = bytes_of(applet->chain, applet->chain_used);
+		command->data = chain_data(applet);
 	}
 	if (!chained && !command_length_allowed(row, command->data.len))
 		return SW_WRONG_LENGTH;
 	return SW_OK;
+}
+
+/* Protects what a handler of a session wrote. */
+static uint16_t protect(struct applet *applet, struct command *command, uint16_t sw)
+{
+	if (!command->level || !command_answers(sw) || applet->secure.state != SECURE_OPEN)
+		return sw;
+	return secure_wrap(applet, sw, command->out.out, command->out.size, &command->out.used)
+		       ? sw
+		       : SW_CARD_SHUT;
 }
 
 /* Runs the handler and makes its response the one under way. */
@@ -59,11 +116,14 @@ static uint16_t run(struct applet *applet, const struct command_row *row, struct
 	if (command->header[1] == INS_GET_RESPONSE)
 		return row->handler(applet, command);
 	response_drop(applet);
+	if (row->handler != cmd_domain_store_data)
+		chain_forget_blocks(applet);
 	command->out = (struct writer){.out = applet->response, .size = sizeof applet->response};
 	sw = row->handler(applet, command);
 	if (applet->shut)
 		sw = SW_CARD_SHUT;
-	if (sw != SW_OK && sw != SW_TERMINATED) {
+	sw = protect(applet, command, sw);
+	if (!command_answers(sw)) {
 		bytes_wipe(applet->response, command->out.used);
 		command->out.used = 0;
 	}
@@ -71,18 +131,47 @@ static uint16_t run(struct applet *applet, const struct command_row *row, struct
 	return sw;
 }
 
+/* Done, for now: the rest of the chain has to come before the handler runs. */
+static uint16_t accept_link(struct applet *applet, struct command *command)
+{
+	uint16_t sw;
+
+	response_drop(applet);
+	command->out = (struct writer){.out = applet->response, .size = sizeof applet->response};
+	sw = protect(applet, command, SW_OK);
+	response_begin(applet, command, sw);
+	return sw;
+}
+
+/* A session whose chain is cut short ends: the chain's rest must not pass for a whole command. */
 static struct answer refuse(struct applet *applet, uint16_t sw)
 {
+	if (applet->chaining)
+		secure_end_on(applet, chain_channel(applet));
 	chain_drop(applet);
 	response_drop(applet);
 	return (struct answer){.sw = sw};
 }
 
+static struct command command_of(const struct apdu *apdu, const struct apdu_class *class)
+{
+	struct command command = {
+		.p1 = apdu->header[2],
+		.p2 = apdu->header[3],
+		.data = apdu->data,
+		.sent_data = apdu->data.len > 0,
+		.ne = apdu->ne,
+	};
+
+	memcpy(command.header, apdu->header, sizeof command.header);
+	command.header[0] = (uint8_t)(class->base | class->channel);
+	return command;
+}
+
 struct answer applet_transmit(struct applet *applet, struct bytes bytes)
 {
-	struct command command = {0};
+	const struct command_row *row = NULL;
 	struct apdu apdu;
-	bool more;
 	uint16_t sw;
 
 	if (applet->shut)
@@ -91,29 +180,27 @@ struct answer applet_transmit(struct applet *applet, struct bytes bytes)
 		return refuse(applet, SW_WRONG_LENGTH);
 
 	const struct apdu_class class = apdu_class(apdu.header[0]);
-	const struct command_row *row = command_find(class.base, apdu.header[1]);
-
-	memcpy(command.header, apdu.header, sizeof command.header);
-	command.header[0] = (uint8_t)(class.base | class.channel);
-	command.p1 = apdu.header[2];
-	command.p2 = apdu.header[3];
-	command.data = apdu.data;
-	command.ne = apdu.ne;
+	struct command command = command_of(&apdu, &class);
 
 	sw = check_class(applet, &class, &command);
+	if (sw == SW_OK) {
+		row = command_find(class.base, apdu.header[1], command.channel->selected);
+		sw = check_session(applet, row, &apdu, class.secure, &command);
+	}
 	if (sw == SW_OK)
-		sw = check_row(row, &command);
-	if (sw == SW_OK)
-		sw = check_chain(applet, row, class.chained, &command, &more);
+		sw = check_chain(applet, row, class.chained, &command);
 	if (sw != SW_OK)
 		return refuse(applet, sw);
-	if (more) {
-		response_drop(applet);
-		return (struct answer){.sw = SW_OK};
+	if (class.chained) {
+		sw = accept_link(applet, &command);
+	} else {
+		const bool part = fetches(applet, &command);
+
+		sw = run(applet, row, &command);
+		if (!part)
+			chain_drop(applet);
 	}
-	sw = run(applet, row, &command);
-	chain_drop(applet);
-	if (sw != SW_OK && sw != SW_TERMINATED)
+	if (!command_answers(sw))
 		return (struct answer){.sw = sw};
 	return response_next(applet, &command);
 }

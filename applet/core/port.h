@@ -30,6 +30,22 @@ enum port_debug_status {
 	PORT_DEBUG_DISABLED_PERMANENTLY = 3, /* hardware whose debug port is locked for good */
 };
 
+/*
+ * What the maker of the card gave it before anybody had the keys to ask: the first key set of the
+ * issuer security domain and what tells the card from others. Read once, on blank memory; from then
+ * on the journal has it, and PUT KEY replaces it.
+ */
+struct port_issuer {
+	uint8_t key_version; /* 1 to 7F */
+	uint8_t key_len;     /* 16, 24 or 32 bytes, of each key */
+	uint8_t scp_options; /* i of SCP03 (GlobalPlatform Amendment D v1.2 §5.1) */
+	const uint8_t *enc;  /* key_len bytes each */
+	const uint8_t *mac;
+	const uint8_t *dek;
+	uint8_t diversification[10]; /* key diversification data: the card's own name */
+	uint8_t iccid[10];           /* as in EF.ICCID; all zero: none yet */
+};
+
 struct port {
 	void *context; /* handed to every function below; the core never looks inside */
 
@@ -62,6 +78,9 @@ struct port {
 
 	/* What an attestation says of this platform; a constant while the card has power. */
 	enum port_debug_status debug_status;
+
+	/* What the maker gave; must outlive the card's first opening. */
+	const struct port_issuer *issuer;
 
 	/* Whether random() repeats itself by design (a test seed). Such keys are marked for life,
 	 * and debug_status must be PORT_DEBUG_ENABLED. */

@@ -10,19 +10,28 @@
 #include "journal.h"
 
 enum record {
-	RECORD_LIFECYCLE = 0,   /* 1 byte: enum lifecycle; absent means FACTORY */
-	RECORD_KEY = 1,         /* struct of KEY_*: device key, chain code, flags */
-	RECORD_PIN = 2,         /* LIMIT_PIN_SIZE bytes, padded */
-	RECORD_PIN_TRIES = 3,   /* 1 byte: tries left; absent means 0 */
-	RECORD_PUK = 4,         /* as RECORD_PIN */
-	RECORD_PUK_TRIES = 5,   /* as RECORD_PIN_TRIES */
-	RECORD_ICCID = 6,       /* LIMIT_ICCID_SIZE bytes */
-	RECORD_CERTIFICATE = 7, /* DER */
+	RECORD_LIFECYCLE = 0,       /* 1 byte: enum lifecycle; absent means FACTORY */
+	RECORD_KEY = 1,             /* struct of KEY_*: device key, chain code, flags */
+	RECORD_PIN = 2,             /* LIMIT_PIN_SIZE bytes, padded */
+	RECORD_PIN_TRIES = 3,       /* 1 byte: tries left; absent means 0 */
+	RECORD_PUK = 4,             /* as RECORD_PIN */
+	RECORD_PUK_TRIES = 5,       /* as RECORD_PIN_TRIES */
+	RECORD_ICCID = 6,           /* LIMIT_ICCID_SIZE bytes */
+	RECORD_CERTIFICATE = 7,     /* DER */
+	RECORD_CARD_STATE = 8,      /* 1 byte: enum card_state; absent means OP_READY */
+	RECORD_DIVERSIFICATION = 9, /* LIMIT_DIVERSIFICATION_SIZE bytes */
+	RECORD_ISSUER_NUMBER = 10,
+	RECORD_IMAGE_NUMBER = 11,
+	RECORD_KEY_SET = 12,  /* and on, LIMIT_KEY_SETS of each: struct of KEY_SET_* */
+	RECORD_FAILURES = 15, /* 1 byte: authentications that failed in a row; absent means 0 */
+	RECORD_SEQUENCE = 18, /* 4 bytes: sequence counter of the key set; absent means 0 */
+	RECORD_WIPE = 21,     /* 1 byte: traces of secrets are still to be erased */
 	RECORD_LOG =
 		32, /* and on: attestation number c in record RECORD_LOG + c % LIMIT_LOG_ENTRIES */
 };
 
 _Static_assert(RECORD_LOG + LIMIT_LOG_ENTRIES <= JOURNAL_IDS, "the log needs more records");
+_Static_assert(RECORD_SEQUENCE + LIMIT_KEY_SETS <= RECORD_WIPE, "the key sets need more records");
 _Static_assert(LIMIT_CERTIFICATE_MAX <= JOURNAL_VALUE_MAX, "a certificate is larger than a record");
 
 /* Offsets in RECORD_KEY. */
@@ -33,6 +42,18 @@ enum {
 	KEY_SIZE,
 };
 #define KEY_FLAG_SEEDED 0x01 /* made from a test seed */
+
+/* Offsets in RECORD_KEY_SET; each key takes KEY_SET_KEY_MAX bytes. */
+enum {
+	KEY_SET_VERSION = 0,
+	KEY_SET_OPTIONS = 1, /* i */
+	KEY_SET_KEY_LEN = 2,
+	KEY_SET_ENC = 3,
+	KEY_SET_KEY_MAX = 32,
+	KEY_SET_MAC = KEY_SET_ENC + KEY_SET_KEY_MAX,
+	KEY_SET_DEK = KEY_SET_MAC + KEY_SET_KEY_MAX,
+	KEY_SET_SIZE = KEY_SET_DEK + KEY_SET_KEY_MAX,
+};
 
 /* Offsets in a log record; the audience's first bytes take the rest. */
 enum {

@@ -16,7 +16,7 @@ bool response_waits(const struct applet *applet, uint8_t channel_number)
 
 bool response_repeated(const struct applet *applet, const struct command *command)
 {
-	return applet->response_repeat && command->data.len == 0 &&
+	return applet->response_repeat && !command->sent_data &&
 	       memcmp(applet->response_header, command->header, sizeof command->header) == 0;
 }
 
@@ -38,7 +38,7 @@ static uint16_t counted(uint16_t sw, size_t count)
 /* Whether the reader has to come again with the right Le, before a byte is sent. */
 static bool le_refused(const struct applet *applet, const struct command *command, size_t left)
 {
-	if (command->data.len > 0 || left > 0x100)
+	if (command->sent_data || left > 0x100)
 		return false;
 	if (command->ne > left)
 		return applet->protocol == APPLET_T0;
@@ -54,7 +54,7 @@ struct answer response_next(struct applet *applet, const struct command *command
 	applet->response_repeat = false;
 	if (left == 0)
 		return answer;
-	if (part == 0 || (applet->protocol == APPLET_T0 && command->data.len > 0)) {
+	if (part == 0 || (applet->protocol == APPLET_T0 && command->sent_data)) {
 		answer.sw = counted(SW_BYTES_AVAILABLE, left);
 		return answer;
 	}

@@ -52,6 +52,32 @@ static const uint8_t abc_digest[SHA256_SIZE] = {
 	0x7A, 0x9C, 0xB4, 0x10, 0xFF, 0x61, 0xF2, 0x00, 0x15, 0xAD,
 };
 
+/* AES-128 of one block: CMAC (RFC 4493 §4, example 2) and CBC (SP 800-38A §F.2.1) of one key. */
+static const uint8_t aes_key[] = {
+	0x2B, 0x7E, 0x15, 0x16, 0x28, 0xAE, 0xD2, 0xA6,
+	0xAB, 0xF7, 0x15, 0x88, 0x09, 0xCF, 0x4F, 0x3C,
+};
+
+static const uint8_t aes_plain[AES_BLOCK] = {
+	0x6B, 0xC1, 0xBE, 0xE2, 0x2E, 0x40, 0x9F, 0x96,
+	0xE9, 0x3D, 0x7E, 0x11, 0x73, 0x93, 0x17, 0x2A,
+};
+
+static const uint8_t aes_mac[AES_BLOCK] = {
+	0x07, 0x0A, 0x16, 0xB4, 0x6B, 0x4D, 0x41, 0x44,
+	0xF7, 0x9B, 0xDD, 0x9D, 0xD0, 0x4A, 0x28, 0x7C,
+};
+
+static const uint8_t cbc_vector[AES_BLOCK] = {
+	0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07,
+	0x08, 0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0x0E, 0x0F,
+};
+
+static const uint8_t cbc_coded[AES_BLOCK] = {
+	0x76, 0x49, 0xAB, 0xAC, 0x81, 0x19, 0xB2, 0x46,
+	0xCE, 0xE9, 0x8E, 0x9B, 0x12, 0xE9, 0x19, 0x7D,
+};
+
 static bool hash_passes(void)
 {
 	const struct bytes message = {(const uint8_t *)"abc", 3};
@@ -85,8 +111,29 @@ static bool signature_passes(void)
 	       memcmp(answer, signature, sizeof answer) == 0;
 }
 
+static bool cmac_passes(void)
+{
+	const struct bytes message = {aes_plain, sizeof aes_plain};
+	uint8_t mac[AES_BLOCK];
+
+	return crypto_cmac(bytes_of(aes_key, sizeof aes_key), &message, 1, mac) &&
+	       memcmp(mac, aes_mac, sizeof mac) == 0;
+}
+
+static bool cbc_passes(void)
+{
+	const struct bytes key = {aes_key, sizeof aes_key};
+	uint8_t block[AES_BLOCK];
+
+	memcpy(block, aes_plain, sizeof block);
+	return crypto_cbc_encrypt(key, cbc_vector, block, sizeof block) &&
+	       memcmp(block, cbc_coded, sizeof block) == 0 &&
+	       crypto_cbc_decrypt(key, cbc_vector, block, sizeof block) &&
+	       memcmp(block, aes_plain, sizeof block) == 0;
+}
+
 bool selftest_passes(void)
 {
-	return crypto_init() && hash_passes() && derivation_passes() && public_key_passes() &&
-	       signature_passes();
+	return crypto_init() && hash_passes() && cmac_passes() && cbc_passes() &&
+	       derivation_passes() && public_key_passes() && signature_passes();
 }

@@ -34,4 +34,17 @@ bool crypto_p256_sign(const uint8_t d[static P256_SCALAR_SIZE],
 		      const uint8_t digest[static SHA256_SIZE],
 		      uint8_t signature[static ECDSA_SIZE]);
 
+#define AES_BLOCK 16 /* bytes */
+
+/* AES-CMAC (RFC 4493, NIST SP 800-38B) over the parts, as if joined; a key of 16, 24 or 32 bytes.
+ */
+bool crypto_cmac(struct bytes key, const struct bytes *parts, size_t count,
+		 uint8_t mac[static AES_BLOCK]);
+
+/* AES-CBC (NIST SP 800-38A §6.2) without padding, in place; len is a multiple of AES_BLOCK. */
+bool crypto_cbc_encrypt(struct bytes key, const uint8_t iv[static AES_BLOCK], uint8_t *data,
+			size_t len);
+bool crypto_cbc_decrypt(struct bytes key, const uint8_t iv[static AES_BLOCK], uint8_t *data,
+			size_t len);
+
 #endif

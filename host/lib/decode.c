@@ -8,13 +8,14 @@ struct command_row {
 	enum command_id id;
 	const char *name;
 	uint8_t cla, ins;
+	unsigned flags; /* enum command_flag */
 	enum secret secret, secret_response;
 };
 
 static const struct command_row command_rows[] = {
 #define ROW(id, name, handler, cla, ins, p1, p1_count, p2, p2_count, least, most, step, flags,     \
 	    secret, secret_response)                                                               \
-	{COMMAND_##id, name, cla, ins, secret, secret_response},
+	{COMMAND_##id, name, cla, ins, flags, secret, secret_response},
 	COMMANDS(ROW)
 #undef ROW
 };
@@ -63,15 +64,35 @@ static const struct tag_row tag_rows[] = {
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
-static const struct command_row *find_command(uint8_t base, uint8_t ins)
+static bool fits(const struct command_row *row, uint8_t base, uint8_t ins)
 {
-	for (size_t i = 0; i < COUNT(command_rows); i++)
-		if (command_rows[i].cla == base && command_rows[i].ins == ins)
-			return &command_rows[i];
-	return NULL;
+	return row->ins == ins && (row->cla == base || row->flags & COMMAND_ANY_CLASS);
+}
+
+/* Where two applications know an instruction, it is taken for that one's. */
+static const struct command_row *find_command(uint8_t base, uint8_t ins,
+					      enum application application)
+{
+	const unsigned wanted =
+		application == APPLICATION_DOMAIN ? COMMAND_DOMAIN : COMMAND_ATTESTATION;
+	const struct command_row *found = NULL;
+
+	for (size_t i = 0; i < COUNT(command_rows); i++) {
+		const struct command_row *row = &command_rows[i];
+
+		if (fits(row, base, ins) && (!found || row->flags & wanted))
+			found = row;
+	}
+	return found;
 }
 
 void decode_command(struct bytes apdu, struct decode_command *command)
+{
+	decode_command_of(APPLICATION_ATTESTATION, apdu, command);
+}
+
+void decode_command_of(enum application application, struct bytes apdu,
+		       struct decode_command *command)
 {
 	*command = (struct decode_command){.command = COMMAND_NONE, .name = "unknown command"};
 	if (!apdu_parse(apdu, &command->apdu)) {
@@ -87,7 +108,8 @@ void decode_command(struct bytes apdu, struct decode_command *command)
 	if (apdu.len < 2)
 		return;
 	command->class = apdu_class(command->apdu.header[0]);
-	const struct command_row *row = find_command(command->class.base, command->apdu.header[1]);
+	const struct command_row *row =
+		find_command(command->class.base, command->apdu.header[1], application);
 	if (!row || command->class.reserved)
 		return;
 	command->command = row->id;
@@ -253,7 +275,7 @@ void decode_secrets(struct bytes apdu, bool part, decode_visit *visit, void *con
 		visit(context, data);
 	else if (command.secret == SECRET_NONE)
 		return;
-	else if (part || command.malformed || command.class.chained ||
+	else if (part || command.malformed || command.class.chained || command.class.secure ||
 		 decode_is_broken(command.command, false, data))
 		visit(context, data);
 	else
@@ -265,7 +287,7 @@ void decode_response_secrets(const struct decode_command *command, struct bytes 
 {
 	if (data.len == 0 || command->secret_response == SECRET_NONE)
 		return;
-	if (part || command->secret_response == SECRET_DATA ||
+	if (part || command->class.secure || command->secret_response == SECRET_DATA ||
 	    decode_is_broken(command->command, true, data))
 		visit(context, data);
 	else

@@ -33,6 +33,11 @@ struct decode_command {
 /* Takes an APDU of any length apart. Never fails; what cannot be read is said to be malformed. */
 void decode_command(struct bytes apdu, struct decode_command *command);
 
+/* The same where that application is selected. decode_command() takes an instruction that both know
+ * for the attestation applet's. */
+void decode_command_of(enum application application, struct bytes apdu,
+		       struct decode_command *command);
+
 /* What P1 (which = 1) or P2 (2) means. Static; NULL when the contract has no text for it. */
 const char *decode_parameter(const struct decode_command *command, int which);
 
@@ -85,9 +90,11 @@ enum decode_step decode_next(struct decode_walk *walk, struct decode_object *obj
  * for each run of secret bytes, in their order.
  *
  * Wider than the contract in one point: an instruction on PINs and passwords counts in any class,
- * since other cards know more of them than simtie. `part` says that the data does not begin and end
- * with its objects (the last link of a command chain, a piece of a response): if anything in it
- * could be secret, all of it is. The same holds when it ends in the middle of an object.
+ * since other cards know more of them than simtie. Under secure messaging, which may leave data in
+ * clear and puts a MAC behind it, all of it is secret if anything could be. `part` says that the
+ * data does not begin and end with its objects (the last link of a command chain, a piece of a
+ * response): if anything in it could be secret, all of it is. The same holds when it ends in the
+ * middle of an object.
  */
 typedef void decode_visit(void *context, struct bytes secret);
 void decode_secrets(struct bytes apdu, bool part, decode_visit *visit, void *context);

@@ -206,6 +206,11 @@ static bool add_formatted(struct text *text, const struct decode_object *object)
 		text_add(text, "%u.%u.%u", value.ptr[0], value.ptr[1], value.ptr[2]);
 		return true;
 	case FORMAT_LIFECYCLE:
+	case FORMAT_CARD_STATE:
+	case FORMAT_SECURITY_LEVEL:
+	case FORMAT_PUT_KEY:
+	case FORMAT_STATUS_FORM:
+	case FORMAT_INSTALL_FOR:
 	case FORMAT_KEY_REFERENCE:
 	case FORMAT_ANSWER_FORM:
 	case FORMAT_SELECT_BY:

@@ -58,6 +58,9 @@ const char *simtie_strerror(int error)
 		return "a file could not be read or written";
 	case SIMTIE_ERR_FORMAT:
 		return "the file's content is not what its format asks for";
+	case SIMTIE_ERR_SECURE:
+		return "the secure channel could not be opened, or broke; reset the card and open "
+		       "it anew with the card's keys";
 	}
 	return "unknown error";
 }

@@ -7,6 +7,7 @@ void example_start(struct example *run, example_transmit *transmit, void *contex
 {
 	run->transmit = transmit;
 	run->context = context;
+	run->application = APPLICATION_ATTESTATION;
 	run->name_count = 0;
 	run->step = 0;
 	run->command.len = 0;
@@ -85,7 +86,8 @@ bool example_define(struct example *run, const char *name, bool secret, struct b
 static void follow_command(struct example *run)
 {
 	run->command_part = run->chained;
-	decode_command(bytes_of(run->command.bytes, run->command.len), &run->decoded);
+	decode_command_of(run->application, bytes_of(run->command.bytes, run->command.len),
+			  &run->decoded);
 	run->chained = run->decoded.class.chained;
 	if (run->decoded.command == COMMAND_GET_RESPONSE)
 		run->answer_part = true;
@@ -193,11 +195,15 @@ static void capture(struct example *run)
 
 enum example_result example_send(struct example *run, bool raw)
 {
+	enum example_way way = raw ? EXAMPLE_WAY_RAW : EXAMPLE_WAY_SESSION;
+
+	if (run->bare && !raw)
+		way = EXAMPLE_WAY_BARE;
 	follow_command(run);
 	run->answer_len = 0;
 	run->sw = 0;
 	run->error =
-		run->transmit(run->context, raw, bytes_of(run->command.bytes, run->command.len),
+		run->transmit(run->context, way, bytes_of(run->command.bytes, run->command.len),
 			      run->answer, sizeof run->answer, &run->answer_len, &run->sw);
 	if (run->error) {
 		run->answer_len = 0;

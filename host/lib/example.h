@@ -8,7 +8,8 @@
  * One step is a line: a command and, behind ">", what must come back. {name} is a known value,
  * {name:N} captures N bytes of the answer, ? is any digit (alone: any byte), ** any bytes up to the
  * status word, AB*N the byte AB N times, ( ) the bytes between with Lc before them, [ ] with a BER
- * length; # begins a comment.
+ * length; # begins a comment. A line that begins with ! goes outside the secure channel that is
+ * open.
  *
  * Owns the named values, among them PINs, until example_wipe(), and the comparison. Refuses to say
  * a secret: its texts quote no input, and the texts of what went over the line are blanked.
@@ -19,6 +20,7 @@
 
 #include "decode.h"
 #include "examples.h"
+#include "scp03.h"
 #include "simtie.h"
 
 #define EXAMPLE_COMMAND_MAX 65544 /* bytes of an extended APDU */
@@ -28,6 +30,13 @@
 #define EXAMPLE_NAMES_MAX   40    /* named values in one run */
 #define EXAMPLE_PIECES_MAX  16    /* captures in one answer */
 #define EXAMPLE_TEXT_MAX    256
+
+/* How a step goes to the card. */
+enum example_way {
+	EXAMPLE_WAY_SESSION, /* 61xx, 6Cxx, chaining and the secure channel are done for it */
+	EXAMPLE_WAY_RAW,     /* one exchange as it stands */
+	EXAMPLE_WAY_BARE,    /* as SESSION, but outside the secure channel */
+};
 
 enum example_result {
 	EXAMPLE_HELD,      /* answered as expected, or nothing was expected */
@@ -39,11 +48,10 @@ enum example_result {
 
 /*
  * Sends one command. The response's data goes to `answer` (room for `size` bytes), its length to
- * *len, its status word to *sw. Returns 0 or a negative enum simtie_error. `raw`: one exchange as
- * it stands, else 61xx, 6Cxx and chaining are done.
+ * *len, its status word to *sw. Returns 0 or a negative enum simtie_error.
  */
-typedef int example_transmit(void *context, bool raw, struct bytes command, uint8_t *answer,
-			     size_t size, size_t *len, uint16_t *sw);
+typedef int example_transmit(void *context, enum example_way way, struct bytes command,
+			     uint8_t *answer, size_t size, size_t *len, uint16_t *sw);
 
 struct example_name {
 	char name[EXAMPLE_NAME_MAX];
@@ -73,11 +81,13 @@ struct example_side {
 struct example {
 	example_transmit *transmit;
 	void *context;
+	enum application application; /* that is selected, to show its commands by name */
 	size_t name_count;
 	struct example_name names[EXAMPLE_NAMES_MAX];
 
 	/* The step that was read last. */
 	unsigned step; /* counted from 1 over the run */
+	bool bare;     /* the line began with ! */
 	struct example_side command;
 	struct example_side expected; /* status word included */
 	bool expects;
@@ -154,7 +164,9 @@ struct example_case {
 	const char *fault;    /* what must fail: "memory", "read", "full", "random"; or "" */
 	const char *protocol; /* "T=0", "T=1"; or "": it holds on both */
 	bool raw;
-	bool select; /* the applet has to be selected first */
+	bool select; /* the application has to be selected first */
+	enum application application;
+	uint8_t secure; /* enum security_level of the session that the steps go through; 0: none */
 	const char *steps;
 };
 
@@ -188,6 +200,10 @@ bool example_values(const char *pin, const char *puk, struct example_values *val
 
 /* Names all five, as secrets. */
 bool example_define_values(struct example *run, const struct example_values *values);
+
+/* Names the PUT KEY data that some examples use, "put_key_31" to "put_key_33": key sets that the
+ * example adds, under the key of `current` for that. False: no such keys, or no room. */
+bool example_define_keys(struct example *run, const struct scp03_keys *current);
 
 /* Names the contract's fixtures: aid, audience, nonce and so on. For lines that are not flat. */
 bool example_define_fixtures(struct example *run);

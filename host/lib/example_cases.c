@@ -6,8 +6,9 @@
 #include <stdio.h>
 
 static const struct example_case cases[] = {
-#define ROW(command, name, state, effect, fault, protocol, raw, select, steps)                     \
-	{#command, name, state, effect, fault, protocol, raw, select, steps},
+#define ROW(command, name, state, effect, fault, protocol, raw, select, application, secure,       \
+	    steps)                                                                                 \
+	{#command, name, state, effect, fault, protocol, raw, select, application, secure, steps},
 	EXAMPLES(ROW)
 #undef ROW
 };
@@ -118,4 +119,32 @@ bool example_define_fixtures(struct example *run)
 	FIXTURES(ROW)
 #undef ROW
 	return true;
+}
+
+#define KEY_SET_FIRST 0x31
+#define KEY_SET_LAST  0x33
+#define KEY_SET_LEN   16 /* whatever the card's are: the examples count on it */
+#define HEADER_AND_LC 5
+
+bool example_define_keys(struct example *run, const struct scp03_keys *current)
+{
+	uint8_t command[SCP03_PUT_KEY_MAX];
+	char name[EXAMPLE_NAME_MAX];
+	size_t len;
+	bool done = true;
+
+	for (uint8_t version = KEY_SET_FIRST; version <= KEY_SET_LAST && done; version++) {
+		struct scp03_keys fresh = {.version = version, .len = KEY_SET_LEN};
+
+		memset(fresh.enc, version, fresh.len);
+		memset(fresh.mac, version + 0x10, fresh.len);
+		memset(fresh.dek, version + 0x20, fresh.len);
+		snprintf(name, sizeof name, "put_key_%X", version);
+		done = scp03_put_key(0, current, &fresh, 0, command, &len) == SCP03_OK &&
+		       example_define(
+			       run, name, true,
+			       bytes_of(command + HEADER_AND_LC, command[HEADER_AND_LC - 1]));
+	}
+	bytes_wipe(command, sizeof command);
+	return done;
 }

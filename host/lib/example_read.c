@@ -383,6 +383,10 @@ enum example_result example_read(struct example *run, const char *line, size_t l
 	run->answer_len = 0;
 	run->sw = 0;
 	run->error = 0;
+	while (reader.p < reader.end && *reader.p == ' ')
+		reader.p++;
+	run->bare = reader.p < reader.end && *reader.p == '!';
+	reader.p += run->bare;
 	if (!read_side(&reader))
 		return EXAMPLE_MALFORMED;
 	run->expects = reader.p < reader.end && *reader.p == '>';

@@ -81,6 +81,7 @@ int simtie_reset(struct simtie_session *session)
 	if (error)
 		return error;
 	session->channel = 0;
+	simtie_secure_close(session);
 	error = session->link.transport->reset(session->link.state, session->deadline,
 					       &session->line);
 	if (is_fatal(error))

@@ -1,13 +1,15 @@
 /*
  * A session: one card, and the rules and bounds of ISO/IEC 7816 between commands and exchanges.
  *
- * Owns the link to the card, the counts, the bound in time and in exchanges, 61xx, 6Cxx and
- * chaining. Refuses an answer that breaks the standard, and to go on once the card is lost.
+ * Owns the link to the card, the counts, the bound in time and in exchanges, 61xx, 6Cxx, chaining
+ * and the secure channel. Refuses an answer that breaks the standard, and to go on once the card is
+ * lost.
  */
 #ifndef SIMTIE_LIB_SESSION_H
 #define SIMTIE_LIB_SESSION_H
 
 #include "apdu.h"
+#include "scp03.h"
 #include "transport.h"
 
 struct simtie_session {
@@ -20,8 +22,16 @@ struct simtie_session {
 	struct simtie_line count;
 	unsigned exchanges_left;  /* of the command under way */
 	struct deadline deadline; /* likewise */
-	size_t dirty;             /* bytes of `answer` that responses have been in */
+	struct {
+		struct scp03 scp;
+		bool broken;           /* it did, and nobody has taken note yet */
+		uint8_t channel;       /* logical channel that it is on */
+		enum scp03_result why; /* of the last failure */
+	} secure;
+	size_t dirty; /* bytes of `answer` that responses have been in */
 	uint8_t answer[TRANSPORT_ANSWER_MAX];
+	uint8_t wrapped[SIMTIE_EXCHANGES_MAX *
+			APDU_NE_SHORT]; /* an answer before it is unwrapped */
 };
 
 /*

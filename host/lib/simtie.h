@@ -43,6 +43,7 @@ enum simtie_error {
 	SIMTIE_ERR_STATE = -17,     /* a virtual card's state file was refused */
 	SIMTIE_ERR_FILE = -18,      /* a file could not be read or written; see errno */
 	SIMTIE_ERR_FORMAT = -19,    /* a file's content is not what its format asks for */
+	SIMTIE_ERR_SECURE = -20,    /* the secure channel: see simtie_secure_text() */
 };
 
 /* Text for an error above: what happened and what to do. Static; never NULL. */
@@ -166,7 +167,8 @@ SIMTIE_API struct simtie_line simtie_session_line(const struct simtie_session *s
 
 /*
  * Sends one command APDU and gathers its whole answer: 61xx is followed by GET RESPONSE, 6Cxx by
- * the command with the right Le, both bounded. A command whose data is over 255 bytes goes as a
+ * the command with the right Le, both bounded. While a secure channel is open (below), commands on
+ * its logical channel go through it. A command whose data is over 255 bytes goes as a
  * chain (ISO/IEC 7816-4 §5.1.1.1), since not every line carries extended lengths; a refusal in its
  * middle is the answer. At T=0 a command with data and Le goes without Le (ISO/IEC 7816-3 §12.2).
  * out (room for `size` bytes) gets the response data without status word.
@@ -181,12 +183,101 @@ SIMTIE_API struct simtie_line simtie_session_line(const struct simtie_session *s
 SIMTIE_API int simtie_transmit(struct simtie_session *session, const uint8_t *command,
 			       size_t command_len, uint8_t *out, size_t size, size_t *out_len);
 
+/* The same, past a secure channel that is open, to see what a card does then: most refuse, and end
+ * the channel on their side. */
+SIMTIE_API int simtie_transmit_clear(struct simtie_session *session, const uint8_t *command,
+				     size_t command_len, uint8_t *out, size_t size,
+				     size_t *out_len);
+
 /*
- * The same with neither 61xx, 6Cxx nor chaining done for you: one exchange, the answer as it came,
- * its status word apart.
+ * The same with neither 61xx, 6Cxx, chaining nor a secure channel done for you: one exchange, the
+ * answer as it came, its status word apart.
  */
 SIMTIE_API int simtie_transmit_raw(struct simtie_session *session, const uint8_t *command,
 				   size_t command_len, uint8_t *out, size_t size, size_t *out_len);
+
+/* ---- The secure channel: SCP03 (GlobalPlatform Amendment D) ---- */
+
+#define SIMTIE_KEY_MAX 32 /* bytes of an AES key */
+
+/* The static keys of one key set. The caller's, to be wiped. */
+struct simtie_keys {
+	uint8_t version; /* 01 to 7F, FF; 00 fits any */
+	size_t len;      /* bytes of each key: 16, 24 or 32 */
+	uint8_t enc[SIMTIE_KEY_MAX];
+	uint8_t mac[SIMTIE_KEY_MAX];
+	uint8_t dek[SIMTIE_KEY_MAX];
+};
+
+/* What the card says of itself when a channel begins. */
+struct simtie_secure_card {
+	uint8_t diversification[SIMTIE_DIVERSIFICATION_SIZE]; /* tells this card from others */
+	uint8_t version; /* of the key set that the card chose */
+	uint8_t options; /* the parameter i (Amendment D table 5-1) */
+};
+
+/*
+ * Opens a secure channel with what is selected on the session's logical channel, at a level (enum
+ * simtie_security_level); a channel that was open ends. The keys are not kept. Until the channel
+ * ends, simtie_transmit() and every call on it wraps commands and unwraps answers.
+ *
+ * It ends by simtie_secure_close(), SELECT on its logical channel, that channel's end, and
+ * simtie_reset(). It breaks by a check that fails, on either side, and by a command that gets no
+ * answer: from then on commands to that logical channel give SIMTIE_ERR_SECURE, so that nothing
+ * meant for the secure channel goes in clear, until one of the above or another
+ * simtie_secure_open().
+ *
+ * SIMTIE_ERR_SECURE, of which simtie_secure_text() says more: these are not the card's keys (found
+ * out before the card is asked to check the host, so that no try is used up), or the card does not
+ * offer that level or SCP03. SIMTIE_ERR_CARD: SIMTIE_SW_DATA_NOT_FOUND, no key set of that
+ * version; SIMTIE_SW_BLOCKED, too many failures in a row; SIMTIE_SW_AUTHENTICATION_FAILED, the
+ * card refused the host, which used up a try. SIMTIE_ERR_ARGUMENT; the session's errors.
+ */
+SIMTIE_API int simtie_secure_open(struct simtie_session *session, const struct simtie_keys *keys,
+				  uint8_t level);
+
+/* The same in two steps, for keys that are derived from what the card says of itself: the first
+ * asks for the key set of that version, 00 being the card's first. `card` may be NULL. */
+SIMTIE_API int simtie_secure_begin(struct simtie_session *session, uint8_t version,
+				   struct simtie_secure_card *card);
+SIMTIE_API int simtie_secure_finish(struct simtie_session *session, const struct simtie_keys *keys,
+				    uint8_t level);
+
+/* Ends the channel on the host's side. The card ends it with the next command in clear, which it
+ * refuses unless it is a SELECT. */
+SIMTIE_API void simtie_secure_close(struct simtie_session *session);
+
+SIMTIE_API bool simtie_secure_is_open(const struct simtie_session *session);
+
+/* Why the last SIMTIE_ERR_SECURE, and what to do. Static; never NULL; names no secret. */
+SIMTIE_API const char *simtie_secure_text(const struct simtie_session *session);
+
+/*
+ * Puts a key set on the card, in the place of the set of version `replaced`, or beside those there
+ * (0). The issuer security domain must be selected and a channel open with it; `current` are the
+ * keys that opened it. SIMTIE_ERR_SECURE: no channel, or the card's check values are not those of
+ * the keys. SIMTIE_ERR_ARGUMENT: `fresh` is of no version from 01 to 7F. SIMTIE_ERR_CARD; the
+ * session's errors, after which either set may be the card's.
+ */
+SIMTIE_API int simtie_put_keys(struct simtie_session *session, const struct simtie_keys *current,
+			       const struct simtie_keys *fresh, uint8_t replaced);
+
+/* Selects the issuer security domain, which every GlobalPlatform card has. */
+SIMTIE_API int simtie_select_domain(struct simtie_session *session);
+
+/* What the domain says of a key set. */
+struct simtie_key_set {
+	uint8_t version;
+	uint8_t type; /* of its first key: 88 is AES (Card Specification table 11-16) */
+	uint8_t len;  /* bytes of its first key */
+};
+
+#define SIMTIE_KEY_SETS_MAX 16 /* that are told apart; cards have three or so */
+
+/* The key sets on the card, by GET DATA of the domain, which must be selected. SIMTIE_ERR_CARD: it
+ * does not say. */
+SIMTIE_API int simtie_get_key_sets(struct simtie_session *session,
+				   struct simtie_key_set sets[SIMTIE_KEY_SETS_MAX], size_t *count);
 
 /* ---- The card's commands: `apdu-specs/gen/reference.md` describes each ---- */
 
@@ -228,8 +319,12 @@ struct simtie_pin_state {
 };
 SIMTIE_API int simtie_pin_status(struct simtie_session *session, struct simtie_pin_state *state);
 
-/* `len` random bytes from the card, 1 to 255. */
+/* `len` random bytes from the card, 1 to 255. Not through a secure channel, whose commands do not
+ * say how many they want: SIMTIE_ERR_CARD. */
 SIMTIE_API int simtie_get_challenge(struct simtie_session *session, uint8_t *out, size_t len);
+
+/* Personalisation goes through the secure channel: the three calls that follow want one at level
+ * 03 at least, simtie_generate() at level 33, else the card refuses. */
 
 /* Makes device key and chain code on a card that is not personalised yet; it gives the chain code
  * this once. */

@@ -1,10 +1,11 @@
 /*
- * simtie_transmit(): one command APDU in, its whole answer out, as many exchanges as that takes.
+ * simtie_transmit(): one command APDU in, its whole answer out, as many exchanges as that takes,
+ * through the secure channel when one is open.
  */
 #include <string.h>
 
 #include "contract.h"
-#include "session.h"
+#include "session_secure.h"
 
 #define CLA_CHAINED 0x10 /* more of this command follows (ISO/IEC 7816-4 §5.4.1) */
 #define DATA_SHORT  255  /* what a short Lc can say */
@@ -22,7 +23,8 @@ struct gather {
 struct piece {
 	uint8_t header[4];
 	struct bytes data;
-	uint32_t ne; /* 0 to 256 */
+	uint32_t ne;  /* 0 to 256 */
+	bool wrapped; /* through the secure channel */
 };
 
 static bool is(uint16_t sw, uint16_t pattern)
@@ -46,12 +48,10 @@ static void gather_put(struct gather *gather, struct bytes data)
 	gather->used += data.len;
 }
 
-/* Sends a piece once. An answer longer than Le asked for breaks the standard. */
-static int send(struct simtie_session *session, const struct piece *piece, struct bytes *data)
+/* The plain APDU. */
+static size_t build(const struct piece *piece, uint8_t command[static SHORT_MAX])
 {
-	uint8_t command[SHORT_MAX];
 	size_t len = sizeof piece->header;
-	int error;
 
 	memcpy(command, piece->header, sizeof piece->header);
 	if (piece->data.len > 0) {
@@ -61,10 +61,28 @@ static int send(struct simtie_session *session, const struct piece *piece, struc
 	}
 	if (piece->ne > 0)
 		command[len++] = (uint8_t)piece->ne; /* 256 goes as 00 */
-	error = session_exchange(session, bytes_of(command, len), data);
-	if (!error && data->len > piece->ne)
+	return len;
+}
+
+/* Sends a piece once. An answer longer than Le asked for breaks the standard. */
+static int send(struct simtie_session *session, const struct piece *piece, struct bytes *data)
+{
+	uint8_t plain[SHORT_MAX], wrapped[SHORT_MAX];
+	struct bytes command = bytes_of(plain, build(piece, plain));
+	uint32_t most = piece->ne;
+	int error = 0;
+
+	if (piece->wrapped) {
+		most = most ? APDU_NE_SHORT : session_secure_unasked(session);
+		error = session_secure_wrap(session, command, wrapped, sizeof wrapped,
+					    &command.len);
+		command.ptr = wrapped;
+	}
+	if (!error)
+		error = session_exchange(session, command, data);
+	if (!error && data->len > most)
 		error = SIMTIE_ERR_PROTOCOL;
-	bytes_wipe(command, len);
+	bytes_wipe(plain, sizeof plain);
 	return error;
 }
 
@@ -81,7 +99,10 @@ static int ask(struct simtie_session *session, struct piece *piece, struct bytes
 	if (data->len > 0 || count_of(session->sw) == piece->ne)
 		return SIMTIE_ERR_PROTOCOL;
 	piece->ne = count_of(session->sw);
-	error = send(session, piece, data);
+	if (piece->wrapped)
+		error = session_secure_unwrap(session, session->answer, &data->len);
+	if (!error)
+		error = send(session, piece, data);
 	if (!error && is(session->sw, SW_WRONG_LE))
 		return SIMTIE_ERR_PROTOCOL;
 	return error;
@@ -114,23 +135,65 @@ static int fetch(struct simtie_session *session, uint8_t cla, struct gather *gat
 	return 0;
 }
 
-/* Sends all of the data but what fits into a last piece. *whole: the card took them all; else its
- * refusal stands in session->sw. */
-static int send_links(struct simtie_session *session, struct piece *piece, bool *whole)
+/* One piece and its whole answer as the line has it. */
+static int collect(struct simtie_session *session, struct piece *piece, struct gather *gather)
+{
+	struct bytes data;
+	int error = ask(session, piece, &data);
+
+	if (error)
+		return error;
+	gather_put(gather, data);
+	return fetch(session, piece->header[0], gather);
+}
+
+/* The same, out of the secure channel. A command that got no answer leaves host and card with
+ * different counts: the channel cannot be used any more. */
+static int collect_plain(struct simtie_session *session, struct piece *piece, struct gather *gather)
+{
+	struct gather line = {.out = session->wrapped, .size = sizeof session->wrapped};
+	size_t len;
+	int error;
+
+	if (!piece->wrapped)
+		return collect(session, piece, gather);
+	error = collect(session, piece, &line);
+	if (error && !session->secure.broken)
+		session_secure_break(session, SCP03_ORDER);
+	len = line.used;
+	if (!error)
+		error = session_secure_unwrap(session, line.out, &len);
+	if (!error)
+		gather_put(gather, bytes_of(line.out, len));
+	bytes_wipe(session->wrapped, line.used);
+	return error;
+}
+
+/* Sends one link of a chain. A card answers it with its status word, which may carry a MAC. */
+static int send_link(struct simtie_session *session, struct piece *link)
+{
+	struct gather nothing = {0};
+	struct bytes answer;
+
+	return link->wrapped ? collect_plain(session, link, &nothing)
+			     : send(session, link, &answer);
+}
+
+/* Sends all of the data but what fits into a last piece, `most` bytes at a time. *whole: the card
+ * took them all; else its refusal stands in session->sw. */
+static int send_links(struct simtie_session *session, struct piece *piece, size_t most, bool *whole)
 {
 	struct bytes rest = piece->data;
 	struct piece link = *piece;
-	struct bytes answer;
 
 	link.header[0] |= CLA_CHAINED;
 	link.ne = 0;
 	*whole = true;
-	for (; rest.len > DATA_SHORT && *whole;
-	     rest = bytes_of(rest.ptr + DATA_SHORT, rest.len - DATA_SHORT)) {
+	for (; rest.len > most && *whole; rest = bytes_of(rest.ptr + most, rest.len - most)) {
 		int error;
 
-		link.data = bytes_of(rest.ptr, DATA_SHORT);
-		error = send(session, &link, &answer);
+		link.data = bytes_of(rest.ptr, most);
+		error = send_link(session, &link);
 		if (error)
 			return error;
 		*whole = session->sw == SW_OK;
@@ -139,44 +202,47 @@ static int send_links(struct simtie_session *session, struct piece *piece, bool 
 	return 0;
 }
 
-static int carry_out(struct simtie_session *session, const struct apdu *apdu, struct gather *gather)
+static int carry_out(struct simtie_session *session, const struct apdu *apdu, bool wrapped,
+		     struct gather *gather)
 {
-	struct piece piece = {.data = apdu->data, .ne = apdu->ne};
-	struct bytes data;
+	struct piece piece = {.data = apdu->data, .ne = apdu->ne, .wrapped = wrapped};
+	size_t most = wrapped ? scp03_data_max(&session->secure.scp) : DATA_SHORT;
 	bool whole;
 	int error;
 
 	memcpy(piece.header, apdu->header, sizeof piece.header);
 	if (piece.ne > APDU_NE_SHORT)
 		piece.ne = APDU_NE_SHORT; /* the rest comes by GET RESPONSE */
-	if (piece.data.len > 0 && session->line.protocol == SIMTIE_PROTOCOL_T0)
+	if ((piece.data.len > 0 || wrapped) && session->line.protocol == SIMTIE_PROTOCOL_T0)
 		piece.ne = 0;
-	error = send_links(session, &piece, &whole);
+	error = send_links(session, &piece, most, &whole);
 	if (error || !whole)
 		return error;
-	error = ask(session, &piece, &data);
-	if (error)
-		return error;
-	gather_put(gather, data);
-	return fetch(session, piece.header[0], gather);
+	return collect_plain(session, &piece, gather);
 }
 
-int simtie_transmit(struct simtie_session *session, const uint8_t *command, size_t command_len,
-		    uint8_t *out, size_t size, size_t *out_len)
+/* `clear`: past the secure channel, if one is open. */
+static int transmit(struct simtie_session *session, struct bytes command, bool clear, uint8_t *out,
+		    size_t size, size_t *out_len)
 {
 	struct gather gather = {.out = out, .size = size};
+	struct secure_route route = {0};
 	struct apdu apdu;
 	int error;
 
 	*out_len = 0;
-	if (!apdu_parse(bytes_of(command, command_len), &apdu) ||
+	if (!apdu_parse(command, &apdu) ||
 	    apdu.data.len > (size_t)SIMTIE_EXCHANGES_MAX * DATA_SHORT)
 		return SIMTIE_ERR_ARGUMENT;
 	error = session_begin(session);
+	if (!error && !clear)
+		error = session_secure_route(session, &apdu, &route);
 	if (error)
 		return error;
-	error = carry_out(session, &apdu, &gather);
+	error = carry_out(session, &apdu, route.wrapped, &gather);
 	session_wipe(session);
+	if (route.ends && !error)
+		session_secure_after(session);
 	if (!error && gather.overflowed)
 		error = SIMTIE_ERR_MEMORY;
 	if (error)
@@ -184,6 +250,18 @@ int simtie_transmit(struct simtie_session *session, const uint8_t *command, size
 	else
 		*out_len = gather.used;
 	return error;
+}
+
+int simtie_transmit(struct simtie_session *session, const uint8_t *command, size_t command_len,
+		    uint8_t *out, size_t size, size_t *out_len)
+{
+	return transmit(session, bytes_of(command, command_len), false, out, size, out_len);
+}
+
+int simtie_transmit_clear(struct simtie_session *session, const uint8_t *command,
+			  size_t command_len, uint8_t *out, size_t size, size_t *out_len)
+{
+	return transmit(session, bytes_of(command, command_len), true, out, size, out_len);
 }
 
 int simtie_transmit_raw(struct simtie_session *session, const uint8_t *command, size_t command_len,

@@ -36,6 +36,7 @@ static const struct {
 	{SIMTIE_ERR_STATE, TOOL_IO, "STATE"},
 	{SIMTIE_ERR_FILE, TOOL_IO, "FILE"},
 	{SIMTIE_ERR_FORMAT, TOOL_IO, "FORMAT"},
+	{SIMTIE_ERR_SECURE, TOOL_REFUSED, "SECURE"},
 };
 
 #define ERRORS (sizeof(errors) / sizeof(errors[0]))
@@ -116,7 +117,9 @@ static void describe(const struct simtie_session *session, int error, int cause,
 		snprintf(text, MESSAGE_SIZE, "%04X, %s", simtie_status_word(session),
 			 simtie_sw_text(simtie_status_word(session)));
 		join(text);
-	} else if (error == SIMTIE_ERR_FILE && cause)
+	} else if (error == SIMTIE_ERR_SECURE && session)
+		snprintf(text, MESSAGE_SIZE, "%s", simtie_secure_text(session));
+	else if (error == SIMTIE_ERR_FILE && cause)
 		snprintf(text, MESSAGE_SIZE, "%s (%s)", simtie_strerror(error), strerror(cause));
 	else
 		snprintf(text, MESSAGE_SIZE, "%s", simtie_strerror(error));

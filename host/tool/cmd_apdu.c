@@ -6,6 +6,7 @@
  * alone. Arguments can be read by other users: a PIN in one is refused, whatever command it is for.
  */
 #include "card.h"
+#include "channel.h"
 #include "exchange.h"
 #include "output.h"
 #include "protocol.h"
@@ -22,11 +23,30 @@ struct apdu_tool {
 	const struct command *command;
 	struct script script;
 	bool raw, select, keep_going, show_secrets;
+	unsigned application; /* index into applications[] */
+	struct keys_source keys_source;
+	bool test_keys;
+	unsigned level; /* index into levels[] */
+	struct keys keys;
+	struct channel channel; /* once it is open */
 
 	struct example *run;
 	json_t *steps;
 	unsigned sent, expecting, differed;
 };
+
+/* What --application and --level take, the default level first. */
+static const char *const applications[] = {"attestation", "domain", NULL};
+static const char *const levels[] = {"33", "13", "11", "03", "01", NULL};
+static const uint8_t level_values[] = {
+	SIMTIE_SECURITY_LEVEL_C_MAC_ENC_R_MAC_ENC,
+	SIMTIE_SECURITY_LEVEL_C_MAC_ENC_R_MAC,
+	SIMTIE_SECURITY_LEVEL_C_MAC_R_MAC,
+	SIMTIE_SECURITY_LEVEL_C_MAC_ENC,
+	SIMTIE_SECURITY_LEVEL_C_MAC,
+};
+
+enum { SELECT_ATTESTATION, SELECT_DOMAIN, SELECT_NONE };
 
 /* ---- Before the card ---- */
 
@@ -69,6 +89,29 @@ static int rehearse_line(struct apdu_tool *tool, const struct script_line *line)
 	return TOOL_DONE;
 }
 
+/* Where no key set is asked for, the examples' PUT KEY data have no names. */
+static bool has_keys(const struct apdu_tool *tool)
+{
+	return tool->keys_source.file || tool->test_keys;
+}
+
+static int check_keys(struct apdu_tool *tool)
+{
+	if (tool->keys_source.file && tool->test_keys)
+		return options_wrong(tool->command, "--keys and --test-keys exclude each other");
+	if (has_keys(tool) && tool->raw)
+		return options_wrong(tool->command, "--raw goes past a secure channel; begin a "
+						    "line with ! for that");
+	if (!has_keys(tool) && (tool->keys_source.version.len || tool->level))
+		return options_wrong(tool->command, "--key-version and --level need --keys or "
+						    "--test-keys");
+	if (tool->test_keys)
+		channel_test_keys(&tool->keys_source, &tool->keys);
+	if (tool->keys_source.file)
+		return channel_read(&tool->common, tool->command, &tool->keys_source, &tool->keys);
+	return TOOL_DONE;
+}
+
 /* Reads every line as if the card had answered as expected. */
 static int rehearse(struct apdu_tool *tool)
 {
@@ -77,6 +120,8 @@ static int rehearse(struct apdu_tool *tool)
 
 	example_start(tool->run, NULL, NULL);
 	result = script_define(&tool->script, tool->command, tool->run, SCRIPT_REHEARSAL);
+	if (result == TOOL_DONE && has_keys(tool))
+		example_define_keys(tool->run, &tool->keys.set);
 	while (result == TOOL_DONE && script_next(&tool->script, &line))
 		result = rehearse_line(tool, &line);
 	if (result == TOOL_DONE && tool->run->step == 0)
@@ -123,6 +168,16 @@ static bool is_success(uint16_t sw)
 	       (sw & 0xFF00) == (SIMTIE_SW_TERMINATED & 0xFF00);
 }
 
+static json_t *channel_json(const struct apdu_tool *tool)
+{
+	char version[3], options[3];
+
+	snprintf(version, sizeof version, "%02X", tool->channel.card.version);
+	snprintf(options, sizeof options, "%02X", tool->channel.card.options);
+	return json_pack("{s:s,s:s,s:s}", "level", levels[tool->level], "keyVersion", version,
+			 "options", options);
+}
+
 static int finish(struct apdu_tool *tool, struct simtie_session *session, int error)
 {
 	struct simtie_line line = simtie_session_line(session);
@@ -143,6 +198,8 @@ static int finish(struct apdu_tool *tool, struct simtie_session *session, int er
 			   protocol_word(simtie_session_protocol(session)), "exchanges",
 			   (int)line.exchanges, "lineBytes", (json_int_t)line.bytes, "held",
 			   held && !error);
+	if (has_keys(tool))
+		json_object_set_new(object, "secureChannel", channel_json(tool));
 	if (error) {
 		json_object_set_new(object, "error", json_string(card_error_code(error)));
 		json_object_set_new(object, "message", json_string(simtie_strerror(error)));
@@ -150,21 +207,64 @@ static int finish(struct apdu_tool *tool, struct simtie_session *session, int er
 	return output_json(object) == TOOL_DONE ? result : TOOL_IO;
 }
 
+static int select_application(struct apdu_tool *tool, struct simtie_session *session,
+			      struct simtie_info *info)
+{
+	int error = 0;
+
+	if (tool->application == SELECT_DOMAIN)
+		error = simtie_select_domain(session);
+	else if (tool->application == SELECT_ATTESTATION)
+		error = simtie_select(session, info);
+	else
+		return TOOL_DONE;
+	tool->run->application =
+		tool->application == SELECT_DOMAIN ? APPLICATION_DOMAIN : APPLICATION_ATTESTATION;
+	if (error)
+		return card_failed(&tool->common, session, "cannot select the application", error);
+	return TOOL_DONE;
+}
+
+/* What stands between the reset and the first line. */
+static int prepare(struct apdu_tool *tool, struct simtie_session *session)
+{
+	struct simtie_info info = {.has_iccid = false};
+	struct scp03_keys set;
+	int result = select_application(tool, session, &info);
+
+	if (result != TOOL_DONE || !has_keys(tool))
+		return result;
+	result = channel_open_or_say(&tool->common, session, &tool->keys,
+				     info.has_iccid ? info.iccid : NULL, level_values[tool->level],
+				     &tool->channel);
+	if (result != TOOL_DONE)
+		return result;
+	set = channel_set(&tool->channel.keys);
+	example_define_keys(tool->run, &set);
+	bytes_wipe(&set, sizeof set);
+	if (!tool->common.json)
+		printf("= secure channel, level %02X, key version %02X, i %02X\n",
+		       level_values[tool->level], tool->channel.card.version,
+		       tool->channel.card.options);
+	return TOOL_DONE;
+}
+
 static int send_all(struct apdu_tool *tool)
 {
 	struct simtie_session *session;
-	struct simtie_info info;
 	struct script_line line = {0};
-	int result = tool->select ? card_open_applet(&tool->common, &session, &info)
-				  : card_open(&tool->common, &session);
+	int result = card_open(&tool->common, &session);
 	int error = 0;
 
 	if (result != TOOL_DONE)
 		return result;
 	tool->run->context = session;
-	while (script_next(&tool->script, &line) && send_line(tool, &line, &error))
-		;
-	result = finish(tool, session, error);
+	result = prepare(tool, session);
+	if (result == TOOL_DONE) {
+		while (script_next(&tool->script, &line) && send_line(tool, &line, &error))
+			;
+		result = finish(tool, session, error);
+	}
 	simtie_close(&session);
 	return result;
 }
@@ -173,6 +273,8 @@ static int run(struct apdu_tool *tool)
 {
 	int result = script_load(&tool->script, tool->command);
 
+	if (result == TOOL_DONE)
+		result = check_keys(tool);
 	if (result == TOOL_DONE)
 		result = rehearse(tool);
 	if (result != TOOL_DONE)
@@ -185,6 +287,7 @@ static int run(struct apdu_tool *tool)
 int apdu_main(int argc, char **argv)
 {
 	struct apdu_tool tool = {
+		.application = SELECT_NONE,
 		.script = {.pin = SECRET_PIN, .puk = SECRET_PUK, .new_pin = SECRET_NEW_PIN},
 	};
 	const struct option_entry options[] = {
@@ -201,7 +304,23 @@ int apdu_main(int argc, char **argv)
 		 .help = "go on after an answer that was not as expected"},
 		{.name = "select",
 		 .target = &tool.select,
-		 .help = "select the applet first; without it nothing is selected"},
+		 .help = "select the applet first; without it the card's own choice"},
+		{.name = "application",
+		 .kind = OPTION_CHOICE,
+		 .target = &tool.application,
+		 .value = "attestation|domain",
+		 .choices = applications,
+		 .help = "select that one first; --select is the first of them"},
+		KEYS_OPTIONS(tool.keys_source),
+		{.name = "test-keys",
+		 .target = &tool.test_keys,
+		 .help = "the well-known keys of a virtual card, in place of --keys"},
+		{.name = "level",
+		 .kind = OPTION_CHOICE,
+		 .target = &tool.level,
+		 .value = "01|03|11|13|33",
+		 .choices = levels,
+		 .help = "security level of the channel that keys open; 33 unless given"},
 		{.name = "raw",
 		 .target = &tool.raw,
 		 .help = "leave 61xx, 6Cxx and chaining to you"},
@@ -222,16 +341,17 @@ int apdu_main(int argc, char **argv)
 	const struct command command = {
 		.name = "apdu",
 		.arguments = "COMMAND...",
-		.text = "Sends commands to the card, which is reset before, and shows them and the "
-			"answers\ndecoded. A command is bytes in hexadecimal; ( ) puts Lc before "
-			"what it holds, [ ] a BER\nlength, AB*N repeats a byte, {pin} {new_pin} "
-			"{puk} {wrong_pin} {wrong_puk} {aid}\n{audience} {nonce} stand for values. "
-			"Behind > may stand the expected answer, ? being any\ndigit, ** any bytes, "
-			"{name:N} N bytes to be used again as {name}:\n\n"
+		.text = "Resets the card, sends commands, shows them and the answers decoded. A "
+			"command is bytes in\nhexadecimal; ( ) puts Lc before what it holds, [ ] a "
+			"BER length, AB*N repeats a byte, {pin}\n{new_pin} {puk} {wrong_pin} "
+			"{wrong_puk} {aid} {audience} {nonce} stand for values. Behind > may\n"
+			"stand the expected answer: ? any digit, ** any bytes, {name:N} N bytes "
+			"to be used as {name}:\n\n"
 			"  00 20 00 01 08 {pin} > 9000    # a comment\n"
 			"  80 88 00 00 ( 80 [ {audience} ] 81 [ {nonce} ] ) 00 > ** 9000\n\n"
-			"Exit code 0: all answers were as expected or, where nothing was expected, "
-			"the last\none was a success (9000, 61xx, 62xx).",
+			"With keys, lines go through a secure channel; one that begins with ! goes "
+			"past it. Exit code\n0: all answers were as expected or, where nothing "
+			"was expected, the last was 9000, 61xx, 62xx.",
 		.groups = OPTIONS_READER | OPTIONS_JSON,
 		.options = options,
 		.count = sizeof(options) / sizeof(options[0]),
@@ -242,11 +362,15 @@ int apdu_main(int argc, char **argv)
 	if (result != OPTIONS_GO)
 		return result;
 	tool.command = &command;
+	if (tool.select && tool.application == SELECT_NONE)
+		tool.application = SELECT_ATTESTATION;
 	tool.run = calloc(1, sizeof *tool.run);
 	tool.steps = json_array();
 	result = tool.run && tool.steps ? run(&tool)
 					: card_failed(&tool.common, NULL, NULL, SIMTIE_ERR_MEMORY);
 	script_release(&tool.script);
+	keys_wipe(&tool.keys);
+	bytes_wipe(&tool.channel, sizeof tool.channel);
 	if (tool.run)
 		example_wipe(tool.run);
 	free(tool.run);

@@ -60,6 +60,9 @@ static int run(struct conformance *conf)
 	int result = read_secrets(conf);
 
 	example_cases(&count);
+	if (result == TOOL_DONE && conf->keys_source.file)
+		result =
+			channel_read(&conf->common, conf->command, &conf->keys_source, &conf->keys);
 	if (result == TOOL_DONE && conf->record_path)
 		result = read_record(conf);
 	if (result != TOOL_DONE)
@@ -161,6 +164,7 @@ int conformance_main(int argc, char **argv)
 		 .min = 1,
 		 .help = "the card's record, to verify its attestations with"},
 		PROTOCOL_OPTION(conf.common),
+		KEYS_OPTIONS(conf.keys_source),
 		SECRET_OPTIONS("pin", "the card's PIN", conf.pin_source),
 		SECRET_OPTIONS("puk", "the card's PUK", conf.puk_source),
 	};
@@ -170,10 +174,10 @@ int conformance_main(int argc, char **argv)
 			"virtual card;\non a card in a reader those that its state allows and that "
 			"neither block nor wipe nor\nchange it for good. Examples that need the "
 			"PIN run when it is given; tries that they\ntake are given back, and none "
-			"is taken with fewer than two left. Last "
-			"comes\nCHECK/attestation_verifies, "
-			"on a card of the run's own or with --record.\n\nExit code 0: some passed "
-			"and none failed.",
+			"is taken with fewer than two left. Those that need a secure\nchannel "
+			"run with --keys, or on a virtual card with the well-known test keys. "
+			"Last comes\nCHECK/attestation_verifies, on a card of the run's own or "
+			"with --record.\n\nExit code 0: some passed and none failed.",
 		.groups = OPTIONS_READER | OPTIONS_JSON,
 		.options = options,
 		.count = sizeof(options) / sizeof(options[0]),

@@ -2,13 +2,14 @@
  * simtie info: what the card says of itself. Needs no PIN and changes nothing.
  */
 #include "card.h"
+#include "domain.h"
 #include "output.h"
 #include "words.h"
 
 #include <stdio.h>
 
 static int print_json(struct simtie_session *session, const struct simtie_info *info,
-		      uint32_t counter)
+		      uint32_t counter, const struct domain *domain)
 {
 	char version[16], atr_text[OUTPUT_HEX_SIZE(SIMTIE_ATR_MAX)], iccid[OUTPUT_ICCID_SIZE];
 	char reader[SIMTIE_READER_NAME_MAX];
@@ -27,11 +28,12 @@ static int print_json(struct simtie_session *session, const struct simtie_info *
 			  "hasCertificate", info->has_certificate);
 	if (info->has_iccid)
 		json_object_set_new(object, "iccid", json_string(output_iccid(info->iccid, iccid)));
+	domain_json(domain, object);
 	return output_json(object);
 }
 
 static int print_text(struct simtie_session *session, const struct simtie_info *info,
-		      uint32_t counter)
+		      uint32_t counter, const struct domain *domain)
 {
 	char version[16], atr_text[OUTPUT_HEX_SIZE(SIMTIE_ATR_MAX)], iccid[OUTPUT_ICCID_SIZE];
 	char reader[SIMTIE_READER_NAME_MAX];
@@ -51,6 +53,7 @@ static int print_text(struct simtie_session *session, const struct simtie_info *
 	output_line("attestations", "%lu", (unsigned long)counter);
 	output_line("debug status", "%u, %s", info->debug_status,
 		    words_debug_status(info->debug_status));
+	domain_print(domain);
 	if (info->seeded)
 		output_line("caution", "keys or random numbers come from a test seed");
 	return output_end(TOOL_DONE);
@@ -61,13 +64,14 @@ int info_main(int argc, char **argv)
 	const struct command command = {
 		.name = "info",
 		.text = "Prints what the card in the reader says of itself: version, lifecycle, "
-			"tries left,\nhow many attestations it signed. Needs no PIN and changes "
-			"nothing.",
+			"tries left,\nhow many attestations it signed, and which key sets its "
+			"security domain has. Needs\nno PIN and changes nothing.",
 		.groups = OPTIONS_READER | OPTIONS_JSON,
 	};
 	struct common_options common;
 	struct simtie_session *session;
 	struct simtie_info info;
+	struct domain domain;
 	uint32_t counter;
 	int result = options_parse(&command, &common, argc, argv, NULL);
 	int error;
@@ -78,12 +82,14 @@ int info_main(int argc, char **argv)
 	if (result != TOOL_DONE)
 		return result;
 	error = simtie_get_counter(session, &counter);
+	if (!error)
+		error = domain_read(session, &domain);
 	if (error)
-		result = card_failed(&common, session, "cannot read the counter", error);
+		result = card_failed(&common, session, "cannot read what the card says", error);
 	else if (common.json)
-		result = print_json(session, &info, counter);
+		result = print_json(session, &info, counter, &domain);
 	else
-		result = print_text(session, &info, counter);
+		result = print_text(session, &info, counter, &domain);
 	simtie_close(&session);
 	return result;
 }

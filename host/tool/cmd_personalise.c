@@ -1,11 +1,13 @@
 /*
  * simtie personalise: makes a card's keys, sets PIN and PUK, writes the card's record, locks it.
  *
- * The chain code leaves the card once. So the record is on the disk, flushed, before SET STATUS
+ * All of it goes through the secure channel, at the level that hides answers too, since the chain
+ * code leaves the card there, once. So the record is on the disk, flushed, before SET STATUS
  * locks the card: whatever happens in between, the card is in factory and all of it can be done
  * again, or the record fits it.
  */
 #include "card.h"
+#include "channel.h"
 #include "output.h"
 #include "secret.h"
 #include "words.h"
@@ -31,6 +33,8 @@ struct personalise {
 	const struct command *command;
 	struct secret_source pin_source;
 	struct secret_source puk_source;
+	struct keys_source keys_source;
+	struct keys keys; /* when --keys is given */
 	bool generate;
 	const char *record_path;
 	const char *iccid_digits;     /* or NULL */
@@ -121,6 +125,32 @@ static int write_record(const struct personalise *p)
 		unlink(p->record_path);
 	errno = cause;
 	return error;
+}
+
+/* Opens the secure channel. Without --keys, a card that says itself that it is virtual or can be
+ * debugged is tried with the keys that all such cards begin with. */
+static int secure(struct personalise *p, const struct simtie_info *info)
+{
+	const uint8_t *iccid = info->has_iccid ? info->iccid : p->iccid_digits ? p->iccid : NULL;
+	const char *why = "";
+	int error;
+
+	if (!p->keys_source.file) {
+		if (info->debug_status != SIMTIE_DEBUG_STATUS_ENABLED)
+			return card_refused(&p->common, TOOL_USAGE, "KEYS_NEEDED",
+					    "this is no virtual card: give its keys with --keys");
+		output_error("no --keys: using the well-known test keys, good for a virtual card "
+			     "alone");
+		channel_test_keys(&p->keys_source, &p->keys);
+	}
+	error = channel_open(p->session, &p->keys, iccid, SIMTIE_SECURITY_LEVEL_C_MAC_ENC_R_MAC_ENC,
+			     NULL, &why);
+	if (!error)
+		return TOOL_DONE;
+	return card_refused(&p->common, card_exit_code(error), card_error_code(error),
+			    "%s: cannot open the secure channel: %s",
+			    error == SIMTIE_ERR_SECURE ? "the card is untouched" : STILL_FACTORY,
+			    why);
 }
 
 /* Makes and stores all that the card needs, then writes the record. */
@@ -219,6 +249,11 @@ static int personalise(struct personalise *p)
 				    "the card is %s, which cannot be undone; put in a new one",
 				    words_lifecycle(info.lifecycle));
 	}
+	result = secure(p, &info);
+	if (result != TOOL_DONE) {
+		take_back(p, false);
+		return result;
+	}
 	error = load(p, &info);
 	if (error) {
 		take_back(p, false);
@@ -242,6 +277,8 @@ static int run(struct personalise *p)
 	result = check_record_path(p);
 	if (result == TOOL_DONE)
 		result = read_certificate(p);
+	if (result == TOOL_DONE && p->keys_source.file)
+		result = channel_read(&p->common, p->command, &p->keys_source, &p->keys);
 	if (result == TOOL_DONE)
 		result = read_secrets(p);
 	if (result == TOOL_DONE) {
@@ -252,6 +289,7 @@ static int run(struct personalise *p)
 	}
 	secret_wipe(p->pin);
 	secret_wipe(p->puk);
+	keys_wipe(&p->keys);
 	explicit_bzero(&p->record, sizeof(p->record));
 	return result;
 }
@@ -269,6 +307,7 @@ int personalise_main(int argc, char **argv)
 		 .help = "new file for the card's record, mode 0600; keep it secret"},
 		SECRET_OPTIONS("pin", "the PIN", p.pin_source),
 		SECRET_OPTIONS("puk", "the PUK", p.puk_source),
+		KEYS_OPTIONS(p.keys_source),
 		{.name = "generate",
 		 .target = &p.generate,
 		 .help = "make up PIN and PUK and write them to --pin-file and --puk-file,\n"
@@ -290,7 +329,9 @@ int personalise_main(int argc, char **argv)
 		.text = "Makes the keys of a card in factory, sets PIN and PUK, writes the card's "
 			"record and\nlocks the card, for good. The record is on disk before the "
 			"card is locked; until then all\nof it can be run again. PIN and PUK come "
-			"from files, descriptors, SIMTIE_PIN and\nSIMTIE_PUK, or a prompt.",
+			"from files, descriptors, SIMTIE_PIN and\nSIMTIE_PUK, or a prompt. --keys "
+			"opens the card's secure channel; without it a virtual\ncard is tried with "
+			"the well-known test keys.",
 		.groups = OPTIONS_READER | OPTIONS_JSON,
 		.options = options,
 		.count = sizeof(options) / sizeof(options[0]),

@@ -6,13 +6,15 @@
  * through the examples, conformance_attest.c checks attestations, conformance_report.c prints,
  * cmd_conformance.c has the options.
  *
- * Owns the session, the PIN and the PUK for the time of the run. Refuses to take a PIN try when
- * fewer than two are left and, unless told, to run what would change a card for good.
+ * Owns the session, the keys, the PIN and the PUK for the time of the run. Refuses to take a PIN
+ * try when fewer than two are left, to try keys again that a card did not take and, unless told, to
+ * run what would change a card for good.
  */
 #ifndef SIMTIE_TOOL_CONFORMANCE_H
 #define SIMTIE_TOOL_CONFORMANCE_H
 
 #include "card.h"
+#include "channel.h"
 #include "example.h"
 #include "secret.h"
 
@@ -44,7 +46,10 @@ struct conformance_look {
 	uint8_t lifecycle; /* 0 when it does not say */
 	uint8_t pin_tries;
 	uint8_t puk_tries;
-	uint8_t content; /* bits of enum content */
+	uint8_t content;      /* bits of enum content */
+	uint8_t debug_status; /* FF when it does not say */
+	bool has_iccid;
+	uint8_t iccid[SIMTIE_ICCID_SIZE];
 };
 
 struct conformance {
@@ -60,6 +65,11 @@ struct conformance {
 	char pin[SECRET_SIZE], puk[SECRET_SIZE], new_pin[SECRET_SIZE];
 	struct example_values values;
 
+	/* The keys given, else the test keys for a card that says that it is virtual. */
+	struct keys_source keys_source;
+	struct keys keys;
+	struct channel channel; /* the last that was opened; all 0 before */
+
 	/* The card. */
 	enum conformance_supply supply;
 	struct simtie_session *session;      /* NULL between two cards */
@@ -74,6 +84,7 @@ struct conformance {
 	struct simtie_card_key key;
 	char no_pin[160];   /* why examples that need the PIN are left out; else "" */
 	char no_tries[160]; /* why all of a personalised card are; else "" */
+	char no_keys[320];  /* why those that need a secure channel are; else "" */
 
 	struct example *run;
 	size_t count;
@@ -114,7 +125,7 @@ int conformance_card_reach(struct conformance *conf, char *text);
 /* Selects the applet and reads what the card says. 0 or a negative enum simtie_error. */
 int conformance_look(struct simtie_session *session, struct conformance_look *look);
 
-/* Whether a card looks as it comes from the factory. */
+/* Whether a card looks as it comes from the factory, where it may have got an ICCID. */
 bool conformance_looks_fresh(const struct conformance_look *look);
 
 /* Has --fresh put a factory-fresh card into the reader, and waits until it is there; opens a
@@ -130,6 +141,19 @@ int conformance_pin_settle(struct conformance *conf, char *text);
 /* Gives back the tries that an example took, and the PIN if it was changed. `doubtful`: the example
  * may have stopped half way. As above. */
 int conformance_pin_give_back(struct conformance *conf, bool doubtful, char *text);
+
+/* ---- conformance_keys.c ---- */
+
+/* Sees which keys the card that was just reached can be asked with; sets no_keys. */
+void conformance_keys_settle(struct conformance *conf);
+
+/* Whether a step authenticates by hand, which can fail and then counts against the key set. */
+bool conformance_keys_at_stake(const struct example_case *example);
+
+/* Opens a secure channel with what is selected. READY; NOT_READY and UNFIT with why, the keys then
+ * not being tried again on this card; BROKEN_OFF. */
+enum conformance_ready conformance_keys_open(struct conformance *conf, uint8_t level, char *text,
+					     int *error);
 
 /* ---- conformance_run.c ---- */
 

@@ -45,6 +45,7 @@ int conformance_card_reach(struct conformance *conf, char *text)
 		simtie_close(&conf->session);
 	else
 		conf->pristine = conformance_looks_fresh(&conf->look);
+	conformance_keys_settle(conf);
 	return error;
 }
 
@@ -86,6 +87,8 @@ static bool untouched(struct conformance *conf)
 	struct simtie_pin_state state;
 	uint32_t counter;
 
+	if (conf->worn)
+		return false;
 	if (conf->look.lifecycle == LIFECYCLE_FACTORY)
 		return conformance_looks_fresh(&conf->look);
 	return simtie_get_counter(conf->session, &counter) == 0 && counter == 0 &&
@@ -119,6 +122,9 @@ static enum conformance_ready allowed(struct conformance *conf, const struct exa
 				  "cards");
 	if (factory && conf->look.lifecycle != LIFECYCLE_FACTORY)
 		return skip(text, "needs a card in factory, and this one is personalised");
+	if (conf->no_keys[0] && conformance_keys_at_stake(example))
+		return skip(text, "uses up an authentication, which only the card's keys give "
+				  "back: give them with --keys");
 	if (!factory && conf->look.lifecycle == LIFECYCLE_FACTORY && !conf->all)
 		return skip(text, "needs a personalised card, and this one is in factory; --all "
 				  "personalises it");
@@ -160,12 +166,31 @@ static bool capture_key(struct conformance *conf)
 	return found == 2;
 }
 
-/* Brings a factory card, selected, into the state. */
+static int select_applet(struct simtie_session *session)
+{
+	static const uint8_t aid[] = APPLET_AID;
+	uint8_t select[5 + sizeof aid] = {CLA_SELECT, INS_SELECT, SELECT_BY_AID,
+					  SELECT_ANSWER_NOTHING, sizeof aid};
+	uint8_t none[2];
+	size_t len;
+
+	memcpy(select + 5, aid, sizeof aid);
+	return simtie_transmit(session, select, sizeof select, none, sizeof none, &len);
+}
+
+/* Brings a factory card into the state. */
 static enum conformance_ready personalise(struct conformance *conf, enum example_state state,
 					  char *text, int *error)
 {
 	struct example *run = conf->run;
+	enum conformance_ready ready;
 
+	*error = select_applet(conf->session);
+	if (*error)
+		return BROKEN_OFF;
+	ready = conformance_keys_open(conf, SECURITY_LEVEL_C_MAC_ENC_R_MAC_ENC, text, error);
+	if (ready != READY)
+		return ready;
 	example_start(run, exchange_transmit, conf->session);
 	example_define_values(run, &conf->values);
 	enum example_result result = example_run(run, example_preamble(state), false);
@@ -182,6 +207,7 @@ static enum conformance_ready personalise(struct conformance *conf, enum example
 	conf->has_key = capture_key(conf);
 	conf->ours = true;
 	conf->pristine = true;
+	conf->worn = false;
 	conf->look.lifecycle = LIFECYCLE_PERSONALISED;
 	conf->no_pin[0] = '\0';
 	conf->no_tries[0] = '\0';
@@ -210,16 +236,15 @@ static int renew(struct conformance *conf, char *text)
 	return conformance_card_reach(conf, text);
 }
 
-static int select_applet(struct simtie_session *session)
+/* Selects what the example is for; a domain is there after reset, but not on every card. */
+static int select_for(struct conformance *conf, const struct example_case *example)
 {
-	static const uint8_t aid[] = APPLET_AID;
-	uint8_t select[5 + sizeof aid] = {CLA_SELECT, INS_SELECT, SELECT_BY_AID,
-					  SELECT_ANSWER_NOTHING, sizeof aid};
-	uint8_t none[2];
-	size_t len;
+	int error;
 
-	memcpy(select + 5, aid, sizeof aid);
-	return simtie_transmit(session, select, sizeof select, none, sizeof none, &len);
+	if (example->application == APPLICATION_ATTESTATION)
+		return select_applet(conf->session);
+	error = simtie_select_domain(conf->session);
+	return error == SIMTIE_ERR_CARD ? 0 : error;
 }
 
 enum conformance_ready conformance_card_ready(struct conformance *conf,
@@ -242,8 +267,10 @@ enum conformance_ready conformance_card_ready(struct conformance *conf,
 		return ready;
 	*error = simtie_reset(conf->session);
 	if (*error == 0 && example->select)
-		*error = select_applet(conf->session);
-	return *error ? BROKEN_OFF : READY;
+		*error = select_for(conf, example);
+	if (*error)
+		return BROKEN_OFF;
+	return example->secure ? conformance_keys_open(conf, example->secure, text, error) : READY;
 }
 
 enum conformance_ready conformance_card_after(struct conformance *conf,
@@ -262,6 +289,10 @@ enum conformance_ready conformance_card_after(struct conformance *conf,
 		return READY;
 	*error = simtie_reset(conf->session);
 	if (*error == 0)
+		*error = conformance_look(conf->session, &conf->look);
+	/* A channel that opens clears the count of those that did not. */
+	if (*error == 0 && conformance_keys_at_stake(example) && !lasting &&
+	    conformance_keys_open(conf, SECURITY_LEVEL_C_MAC, text, error) == READY)
 		*error = conformance_look(conf->session, &conf->look);
 	if (*error == 0 && conf->look.lifecycle == LIFECYCLE_PERSONALISED)
 		*error = conformance_pin_give_back(conf, failed || lasting, text);

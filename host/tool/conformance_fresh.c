@@ -33,15 +33,19 @@ static void note(struct conformance_look *look, const struct decode_object *obje
 		const char *name;
 		uint8_t *place;
 	} wanted[] = {
-		{"FCI_LIFECYCLE", &look->lifecycle},
-		{"FCI_PIN_TRIES", &look->pin_tries},
-		{"FCI_PUK_TRIES", &look->puk_tries},
-		{"INFO_CONTENT", &look->content},
+		{"FCI_LIFECYCLE", &look->lifecycle},        {"FCI_PIN_TRIES", &look->pin_tries},
+		{"FCI_PUK_TRIES", &look->puk_tries},        {"INFO_CONTENT", &look->content},
+		{"INFO_DEBUG_STATUS", &look->debug_status},
 	};
 
 	for (size_t i = 0; object->name && i < sizeof wanted / sizeof wanted[0]; i++)
 		if (strcmp(object->name, wanted[i].name) == 0 && object->value.len == 1)
 			*wanted[i].place = object->value.ptr[0];
+	if (object->name && strcmp(object->name, "INFO_ICCID") == 0 &&
+	    object->value.len == sizeof look->iccid) {
+		look->has_iccid = true;
+		memcpy(look->iccid, object->value.ptr, sizeof look->iccid);
+	}
 }
 
 static int look_at(struct simtie_session *session, enum command_id command, struct bytes apdu,
@@ -72,6 +76,7 @@ int conformance_look(struct simtie_session *session, struct conformance_look *lo
 
 	memcpy(select + 5, aid, sizeof aid);
 	memset(look, 0, sizeof *look);
+	look->debug_status = 0xFF;
 	error = look_at(session, COMMAND_SELECT, bytes_of(select, sizeof select), look);
 	if (error)
 		return error;
@@ -86,7 +91,8 @@ int conformance_look(struct simtie_session *session, struct conformance_look *lo
 bool conformance_looks_fresh(const struct conformance_look *look)
 {
 	return look->lifecycle == LIFECYCLE_FACTORY && look->pin_tries == 0 &&
-	       look->puk_tries == 0 && (look->content & (uint8_t)~CONTENT_SEEDED) == 0;
+	       look->puk_tries == 0 &&
+	       (look->content & (uint8_t) ~(CONTENT_SEEDED | CONTENT_ICCID)) == 0;
 }
 
 /* ---- A new card ---- */

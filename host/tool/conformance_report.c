@@ -192,6 +192,7 @@ int conformance_list(const struct conformance *conf)
 	size_t count;
 	const struct example_case *cases = example_cases(&count);
 	json_t *list = json_array();
+	char level[3];
 
 	for (size_t i = 0; i < count; i++) {
 		const struct example_case *example = &cases[i];
@@ -199,15 +200,24 @@ int conformance_list(const struct conformance *conf)
 		if (!conformance_wanted(conf, example->command, example->name))
 			continue;
 		if (!conf->common.json)
-			printf("%s/%s  %s, effect %s%s%s%s%s\n", example->command, example->name,
-			       state_word(example->state), effect_word(example->effect),
-			       example->raw ? ", raw" : "", example->protocol[0] ? ", " : "",
-			       example->protocol, example->fault[0] ? ", needs a fault" : "");
+			printf("%s/%s  %s, effect %s%s%s%s%s%s%s\n", example->command,
+			       example->name, state_word(example->state),
+			       effect_word(example->effect), example->raw ? ", raw" : "",
+			       example->protocol[0] ? ", " : "", example->protocol,
+			       example->application == APPLICATION_DOMAIN ? ", domain" : "",
+			       example->secure ? ", secure" : "",
+			       example->fault[0] ? ", needs a fault" : "");
+		snprintf(level, sizeof level, "%02X", example->secure);
 		json_array_append_new(
-			list, json_pack("{s:s,s:s,s:s,s:s,s:b,s:s,s:s}", "group", example->command,
-					"name", example->name, "state", state_word(example->state),
-					"effect", effect_word(example->effect), "raw", example->raw,
-					"protocol", example->protocol, "fault", example->fault));
+			list,
+			json_pack("{s:s,s:s,s:s,s:s,s:b,s:s,s:s,s:s,s:s}", "group",
+				  example->command, "name", example->name, "state",
+				  state_word(example->state), "effect",
+				  effect_word(example->effect), "raw", example->raw, "protocol",
+				  example->protocol, "fault", example->fault, "application",
+				  example->application == APPLICATION_DOMAIN ? "domain"
+									     : "attestation",
+				  "securityLevel", level));
 	}
 	if (conf->common.json)
 		return output_json(json_pack("{s:o}", "examples", list));

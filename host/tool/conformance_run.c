@@ -22,6 +22,7 @@ const struct example_case conformance_check = {
 	.fault = "",
 	.protocol = "",
 	.select = true,
+	.application = APPLICATION_ATTESTATION,
 	.steps = "{pin}",
 };
 
@@ -88,6 +89,16 @@ static void note_failure(struct conformance *conf, const struct example_case *ex
 			 run->text);
 }
 
+/* For the examples that put keys on the card; they have a channel open. */
+static void define_keys(struct conformance *conf)
+{
+	struct scp03_keys current = channel_set(&conf->channel.keys);
+
+	if (current.len)
+		example_define_keys(conf->run, &current);
+	bytes_wipe(&current, sizeof current);
+}
+
 /* Sends the steps. A session that died of them is found out by conformance_card_after(), or a new
  * card makes up for it. */
 static void send(struct conformance *conf, const struct example_case *example,
@@ -96,7 +107,9 @@ static void send(struct conformance *conf, const struct example_case *example,
 	struct example *run = conf->run;
 
 	example_start(run, exchange_transmit, conf->session);
+	run->application = example->application;
 	example_define_values(run, &conf->values);
+	define_keys(conf);
 	enum example_result came = example_run(run, example->steps, example->raw);
 	if (came == EXAMPLE_HELD)
 		result->outcome = CONFORMANCE_PASSED;

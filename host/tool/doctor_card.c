@@ -3,6 +3,7 @@
  */
 #include "doctor.h"
 
+#include "domain.h"
 #include "output.h"
 #include "protocol.h"
 #include "words.h"
@@ -77,6 +78,22 @@ static void report_applet(struct doctor *doctor, const struct simtie_info *info)
 	check_lifecycle(doctor, info);
 }
 
+/* Keys that everybody knows let everybody personalise a card, or end it. */
+static void check_keys(struct doctor *doctor, struct simtie_session *session,
+		       const struct simtie_info *info)
+{
+	const bool is_virtual = info->debug_status == SIMTIE_DEBUG_STATUS_ENABLED;
+	struct domain domain;
+
+	if (domain_read(session, &domain) != 0 || !domain_is_as_made(&domain))
+		return;
+	doctor_find(
+		doctor, is_virtual ? DOCTOR_NOTE : DOCTOR_WARNING,
+		"its one key set looks like the well-known test keys: anybody can end the card");
+	doctor_advise(doctor, is_virtual ? "good for tests alone"
+					 : "put keys of your own on it before it goes out");
+}
+
 /* ---- The way to it ---- */
 
 static void report_refusal(struct doctor *doctor, struct simtie_session *session, int error)
@@ -134,10 +151,12 @@ void doctor_check_card(struct doctor *doctor, const char *reader)
 	doctor_find(doctor, DOCTOR_OK, "a card answers at %s, ATR %s",
 		    protocol_word(simtie_session_protocol(session)), output_hex(bytes, len, atr));
 	error = simtie_select(session, &info);
-	if (error)
+	if (error) {
 		report_refusal(doctor, session, error);
-	else
+	} else {
 		report_applet(doctor, &info);
+		check_keys(doctor, session, &info);
+	}
 	simtie_close(&session);
 }
 

@@ -14,13 +14,23 @@
 
 #define INDENT 4
 
-int exchange_transmit(void *context, bool raw, struct bytes command, uint8_t *answer, size_t size,
-		      size_t *len, uint16_t *sw)
+int exchange_transmit(void *context, enum example_way way, struct bytes command, uint8_t *answer,
+		      size_t size, size_t *len, uint16_t *sw)
 {
 	struct simtie_session *session = context;
-	int error = (raw ? simtie_transmit_raw : simtie_transmit)(session, command.ptr, command.len,
-								  answer, size, len);
+	int error = 0;
 
+	switch (way) {
+	case EXAMPLE_WAY_SESSION:
+		error = simtie_transmit(session, command.ptr, command.len, answer, size, len);
+		break;
+	case EXAMPLE_WAY_RAW:
+		error = simtie_transmit_raw(session, command.ptr, command.len, answer, size, len);
+		break;
+	case EXAMPLE_WAY_BARE:
+		error = simtie_transmit_clear(session, command.ptr, command.len, answer, size, len);
+		break;
+	}
 	*sw = simtie_status_word(session);
 	return error;
 }
@@ -34,7 +44,8 @@ static bool shows_objects(const struct example *run, bool response, bool show_se
 			     : run->command_part || command->class.chained || command->malformed;
 	struct bytes data = response ? bytes_of(run->answer, run->answer_len) : command->apdu.data;
 
-	if (data.len == 0 || part || !decode_has_objects(command->command, response))
+	if (data.len == 0 || part || command->class.secure ||
+	    !decode_has_objects(command->command, response))
 		return false;
 	return show_secrets || secret == SECRET_NONE ||
 	       !decode_is_broken(command->command, response, data);

@@ -27,6 +27,7 @@ int inspect_main(int argc, char **argv);
 int log_main(int argc, char **argv);
 int personalise_main(int argc, char **argv);
 int pin_main(int argc, char **argv);
+int provision_main(int argc, char **argv);
 int readers_main(int argc, char **argv);
 int verify_main(int argc, char **argv);
 

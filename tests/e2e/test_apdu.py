@@ -43,9 +43,70 @@ def refusals_come_with_advice():
     holds("    Select the applet first.\n" in ended.text, ended)
 
 
-def nothing_is_selected_unless_asked():
-    loop("00 CA 9F 21 00 > 6D00")
-    loop("--select", "00 CA 9F 21 00 > 9F21 04 00000000 9000")
+def what_is_selected_is_said():
+    domain, applet = "80 CA 00 42 00 > 6A88", "00 CA 9F 21 00 > 9F21 04 00000000 9000"
+    loop("00 CA 9F 21 00 > 6A88", domain)  # the card's own choice
+    loop("--application", "domain", domain)
+    for more in (["--select"], ["--application", "attestation"]):
+        loop(*more, applet)
+    same(loop("--application", "domain", "--json", "80 F0 80 0F", code=REFUSED).json["steps"][0]["name"],
+         "SET STATUS (domain)")
+    same(loop("--select", "--json", "80 F0 40 0F", code=REFUSED).json["steps"][0]["name"], "SET STATUS")
+
+
+def keys_open_a_secure_channel():
+    generate = "00 46 00 00 00"
+    refused = "> 6982"
+    loop("--select", generate + refused)
+    for level in ("01", "03", "11", "13"):
+        loop("--select", "--test-keys", "--level", level, "00 CA 9F 21 00 > 9F21 04 00000000 9000",
+             generate + refused)
+    found = loop("--select", "--test-keys", "--json", generate + " > ** 9000", "00 CA 9F 21 00 > ** 9000").json
+    same(found["secureChannel"], {"level": "33", "keyVersion": "30", "options": "70"})
+    # Plain lines, wrapped on the line itself; ! goes past the channel, which ends it on the card.
+    ended = loop("--application", "domain", "--test-keys", "80 CA 00 E0 00 > ** 9000", "!00CA00E000 > 6982",
+                 "80 CA 00 E0 00 > 6982")
+    holds(ended.text.startswith("= secure channel, level 33, key version 30, i 70\n"), ended)
+    with folder() as card:
+        trace = card.folder / "trace"
+        card("apdu", "--select", "--test-keys", "--trace", trace, "--pin-file", card.pin,
+             "80 E2 90 00 ( 84 [ {pin} ] ) > 9000")
+        text = trace.read_text()
+        holds("> 84E29000" in text and "STORE DATA" in text, text)
+        holds(PADDED not in text, text)
+
+
+def key_files_are_tried_once():
+    key = "404142434445464748494A4B4C4D4E4F"
+    count = "80 CA 00 E0 00 > ** 9000"
+    with folder() as card:
+        keys = card.file("keys", f"# the well-known\nversion 30\nkey {key}\n")
+        keys.chmod(0o600)
+        card("apdu", "--keys", keys, "--application", "domain", count)
+        card("apdu", "--keys", keys, "--key-version", "31", count, code=REFUSED)
+        wrong = card.file("wrong", f"version 30\nkey {key[:-2]}50\n")
+        wrong.chmod(0o600)
+        for _ in range(12):
+            ended = card("apdu", "--keys", wrong, "--json", count, code=REFUSED)
+            same(ended.json["error"], "SECURE")
+            holds("these are not the card's keys; nothing more was sent" in ended.err, ended)
+            holds(key[:-2] not in ended.err + ended.text, ended)
+        card("apdu", "--keys", keys, count)
+        # A set with 10 failures in a row is blocked, and the card says so.
+        for _ in range(10):
+            card("apdu", "80 50 30 00 08 0102030405060708 00", "84 82 33 00 10 00*16 > 6300")
+        ended = card("apdu", "--keys", keys, count, code=REFUSED)
+        holds("this key set is blocked, after 10 failures in a row" in ended.err, ended)
+        keys.chmod(0o640)
+        holds("chmod 600" in card("apdu", "--keys", keys, count, code=IO).err, "exposed")
+        keys.chmod(0o600)
+        keys.write_text(f"version 30\nkey {key}00\n")
+        ended = card("apdu", "--keys", keys, count, code=IO)
+        holds(", line 2: " in ended.err and key not in ended.err, ended)
+        card("apdu", "--keys", card.folder / "none", count, code=IO)
+    for more in (["--level", "01"], ["--key-version", "30"], ["--test-keys", "--raw"], ["--test-keys", "--keys", "x"],
+                 ["--test-keys", "--level", "02"], ["--test-keys", "--key-version", "0"], ["--application", "x"]):
+        loop(*more, count, code=USAGE)
 
 
 def json_has_each_part():
@@ -148,19 +209,26 @@ def every_example_of_the_contract_runs_as_a_script():
     preamble = tomllib.loads((SPECS / "applet.toml").read_text())["preamble"]
     count = 0
     with folder() as card:
+        secrets = ["--protocol", "T=1", "--pin-file", card.pin, "--puk-file", card.puk, "--new-pin-file",
+                   card.file("new", NEW_PIN), "--json"]
         for path in sorted(SPECS.glob("*.toml")):
             for example in tomllib.loads(path.read_text()).get("example", []):
                 if example.get("fault") or not example.get("select", True):
                     continue
-                lines = [SELECT + " > ** 9000", *preamble[example.get("state", "personalised")],
-                         *example["exchange"]]
-                found = scripted(lines, "--protocol", "T=1", "--pin-file", card.pin, "--puk-file",
-                                 card.puk, "--new-pin-file", card.file("new", NEW_PIN), "--json",
-                                 *(["--raw"] if example.get("raw") else []), code=None)
+                card.state.unlink(missing_ok=True)
+                steps = preamble[example.get("state", "personalised")]
+                if steps:
+                    card("apdu", "--script", "-", "--select", "--test-keys", *secrets, stdin="\n".join(steps))
+                level = example.get("secure")
+                found = card("apdu", "--script", "-", *secrets,
+                             "--application", example.get("application", "attestation"),
+                             *(["--test-keys", "--level", f"{level:02X}"] if level else []),
+                             *(["--raw"] if example.get("raw") else []), code=None,
+                             stdin="\n".join(example["exchange"]))
                 same(found.code, DONE, f"{example['name']}: {found!r}")
                 holds(found.json["held"], example["name"])
                 count += 1
-    holds(count > 60, f"{count} examples")
+    holds(count > 100, f"{count} examples")
 
 
 # ---- Exit codes ----
@@ -170,7 +238,7 @@ def last_answer_decides_when_nothing_is_expected():
     loop("00 FE 00 00", SELECT)
     loop(SELECT, "00 FE 00 00", code=REFUSED)
     loop("--raw", SELECT, "00 CA BF 22")  # 61xx
-    loop("--select", "80 F0 40 0F", SELECT)  # 6285
+    loop("--select", "--test-keys", "80 F0 40 0F", SELECT)  # 6285
     with issued() as card:
         card("apdu", "--select", "00 20 00 01", code=REFUSED)  # 63C3
 
@@ -253,16 +321,13 @@ def literal_pins_in_scripts_are_blanked():
 
 def the_chain_code_is_blanked():
     generate = "00 46 00 00 00 > 7F49 [ 86 [ {q:65} ] C0 [ {code:32} ] ] 9000"
-    found = loop("--json", "--select", generate).json["steps"][0]
+    secure = ["--select", "--test-keys"]
+    found = loop("--json", *secure, generate).json["steps"][0]
     holds(found["response"].endswith("C020" + "*" * 64), found)
     objects = found["responseObjects"][0]["objects"]
     same([o["value"] for o in objects][1], "32 bytes, blanked")
     holds("****" not in objects[0]["value"], "the public key is open")
-    # Piece by piece, each could hold a part of it.
-    text = loop("--raw", "--select", "00 46 00 00", "00 C0 00 00 40", "00 C0 00 00 28").text
-    answers = [line for line in text.splitlines() if line.startswith("< ")]
-    same(answers[1:], ["< " + "*" * 128 + " 6128", "< " + "*" * 80 + " 9000"])
-    holds("*" not in loop("--show-secrets", "--select", generate).text, "shown when told")
+    holds("*" not in loop("--show-secrets", *secure, generate).text, "shown when told")
 
 
 def secrets_are_shown_when_told():
@@ -278,10 +343,11 @@ def no_secret_was_ever_printed():
 
 
 if __name__ == "__main__":
-    sys.exit(run([commands_are_decoded, refusals_come_with_advice, nothing_is_selected_unless_asked,
+    sys.exit(run([commands_are_decoded, refusals_come_with_advice, what_is_selected_is_said,
                   json_has_each_part, attestations_are_decoded, raw_leaves_everything_to_the_user,
                   scripts_run_to_their_end, a_difference_stops_the_script, captures_carry_over,
                   slips_are_found_before_anything_is_sent, scripts_come_from_one_place, values_can_be_set,
+                  keys_open_a_secure_channel, key_files_are_tried_once,
                   every_example_of_the_contract_runs_as_a_script,
                   last_answer_decides_when_nothing_is_expected, expectations_decide_when_there_are_some,
                   no_reader_is_no_card, nonsense_is_wrong_usage, pins_in_arguments_are_refused,

@@ -14,7 +14,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 
 from tap import holds, note, run, same
-from vcard import GET_INFORMATION, PROGRAM, SELECT, Card, Reader, iccid_in, refusal, store_iccid
+from vcard import BEGIN, GET_INFORMATION, PROGRAM, SELECT, Card, Reader, begun, refusal
 
 FOLDER = tempfile.TemporaryDirectory()
 # A byte of each field of the header, label and value, and what its alteration is called.
@@ -37,22 +37,20 @@ new_path.count = 0
 
 
 def written(number=5):
-    """The path and bytes of the state of a card that holds that ICCID."""
+    """The path and bytes of the state of a card that has begun so many sessions."""
     path = new_path()
     with Reader() as reader, Card("--state", path, port=reader.port) as card:
         reader.accept()
-        reader.ask(SELECT)
-        same(reader.ask(store_iccid(number)), b"\x90\x00")
+        same([begun(reader.ask(BEGIN)) for _ in range(number)], list(range(1, number + 1)))
         same(card.end(), 0)
     return path, path.read_bytes()
 
 
-def iccid_of(path, *options):
-    """Opens the state in a card and reads the ICCID that it holds."""
+def begun_by(path, *options):
+    """Opens the state in a card and sees how many sessions it had begun."""
     with Reader() as reader, Card("--state", path, *options, port=reader.port) as card:
         reader.accept()
-        reader.ask(SELECT)
-        number = iccid_in(reader.ask(GET_INFORMATION))
+        number = begun(reader.ask(BEGIN)) - 1
         same(card.end(), 0)
     return number
 
@@ -75,11 +73,11 @@ def rewrite(path, content):
 
 
 def state_outlives_the_card():
-    path, content = written(1234)
+    path, content = written(12)
     same((len(content), path.stat().st_mode & 0o777), (SIZE, 0o600))
     same(content.split(b"\n")[:3],
          [b"simtie virtual SIM state", b"format 0001", b"memory 0008 pages of 00004096 bytes"])
-    same(iccid_of(path), 1234)
+    same(begun_by(path), 12)
 
 
 def sigterm_and_sigint_end_with_0_in_time():
@@ -100,13 +98,13 @@ def second_card_on_a_state_is_refused():
     path = new_path()
     with Reader() as reader, Card("--state", path, port=reader.port) as card:
         reader.accept().ask(SELECT)
-        same(reader.ask(store_iccid(1)), b"\x90\x00")
+        same(begun(reader.ask(BEGIN)), 1)
         expect_refused(path, "in use by another card")
         expect_refused(path, "in use by another card", "--reset")
-        same(reader.ask(store_iccid(2)), b"\x90\x00")
+        same(begun(reader.ask(BEGIN)), 2)
         expect_refused(path, "in use by another card")
         same(card.end(), 0)
-    same(iccid_of(path), 2)
+    same(begun_by(path), 2)
 
 
 def damage_in_every_header_field_is_refused():
@@ -129,7 +127,7 @@ def damage_in_the_image_is_refused():
         rewrite(path, damaged)
         expect_refused(path, "memory in it was altered")
     rewrite(path, content)
-    same(iccid_of(path), 5, "the undamaged one still opens")
+    same(begun_by(path), 5, "the undamaged one still opens")
 
 
 def cut_and_lengthened_files_are_refused():
@@ -151,10 +149,10 @@ def file_that_others_may_read_is_refused():
 
 def reset_makes_a_new_card_of_a_state_and_of_nothing_else():
     path, content = written()
-    same(iccid_of(path, "--reset"), None)
+    same(begun_by(path, "--reset"), 0)
     rewrite(path, content[:9000])
     expect_refused(path, "cut short")
-    same(iccid_of(path, "--reset"), None)
+    same(begun_by(path, "--reset"), 0)
     rewrite(path, b"a letter to my mother\n")
     expect_refused(path, "not a simtie state", "--reset")
     same(refusal("--reset")[0], 2, "without a file there is nothing to reset")
@@ -164,29 +162,29 @@ def disk_that_fails_is_told_to_reader_and_user():
     path = new_path()
     with Reader() as reader, Card("--state", path, port=reader.port) as card:
         reader.accept().ask(SELECT)
-        same(reader.ask(store_iccid(1)), b"\x90\x00")
+        same(begun(reader.ask(BEGIN)), 1)
         path.with_name(path.name + ".new").mkdir()  # in the way of the next state
-        same(reader.ask(store_iccid(2)), b"\x65\x81")
+        same(reader.ask(BEGIN), b"\x65\x81")
         card.expect(f"{path}: cannot be written")
         path.with_name(path.name + ".new").rmdir()
-        same(reader.ask(store_iccid(3)), b"\x90\x00")
+        same(begun(reader.ask(BEGIN)), 2)
         same(card.end(), 0)
-    same(iccid_of(path), 3)
+    same(begun_by(path), 2)
 
 
 def kill_at_any_moment_loses_nothing_acknowledged():
-    """Kills the card while it stores number after number: the last one answered for is there, or the
-    one after it, which was on its way."""
+    """Kills the card while it counts: the last count that it answered is there, or the one after it,
+    which was on its way."""
     path, chance, low, half_written = new_path(), random.Random(2), 0, 0
     for _ in range(50):
         with Reader() as reader, Card("--state", path, port=reader.port) as card:
-            reader.accept().ask(SELECT)
-            number = iccid_in(reader.ask(GET_INFORMATION)) or 0
-            holds(low <= number <= low + 1, f"acknowledged {low}, found {number}")
-            low, killer, start = number, None, time.monotonic()
+            number = begun(reader.accept().ask(BEGIN))
+            holds(low < number <= low + 2, f"acknowledged {low}, then {number}")
+            low, killer = number, None
+            start = time.monotonic()
             try:
                 while True:
-                    same(reader.ask(store_iccid(low + 1)), b"\x90\x00")
+                    same(begun(reader.ask(BEGIN)), low + 1)
                     low += 1
                     if not killer:  # somewhere in the next two writes
                         write_takes = time.monotonic() - start
@@ -195,8 +193,8 @@ def kill_at_any_moment_loses_nothing_acknowledged():
             except ConnectionError:
                 killer.join()
         half_written += path.with_name(path.name + ".new").exists()
-    note(f"{low} numbers stored, 50 kills, {half_written} of them with the next state half written")
-    number = iccid_of(path)
+    note(f"{low} sessions counted, 50 kills, {half_written} of them with the next state half written")
+    number = begun_by(path)
     holds(low <= number <= low + 1, f"acknowledged {low}, found {number}")
 
 
@@ -204,26 +202,29 @@ def signal_makes_the_state_file_a_fresh_card():
     path, content = written()
     with Reader() as reader, Card("--state", path, port=reader.port) as card:
         reader.accept().ask(SELECT)
-        same(iccid_in(reader.ask(GET_INFORMATION)), 5)
+        same(begun(reader.ask(BEGIN)), 6)
         card.send(signal.SIGUSR1)
         card.expect("factory-fresh one goes in")
         reader.accept()
-        same(reader.ask(GET_INFORMATION), b"\x6D\x00", "nothing is selected on it")
-        reader.ask(SELECT)
-        same(iccid_in(reader.ask(GET_INFORMATION)), None)
+        same(reader.ask(GET_INFORMATION), b"\x6A\x88", "its domain is selected on it")
+        same(begun(reader.ask(BEGIN)), 1)
         same(card.end(), 0)
     holds(path.read_bytes() != content, "the file is as it was")
-    same(iccid_of(path), None)
+    same(begun_by(path), 1)
 
 
 def crashed(start):
     """Forks, lets the child write core files as large as it likes, and has it start something."""
     pid = os.fork()
     if pid == 0:
-        resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        os.chdir(FOLDER.name)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        start()
+        try:
+            signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # a shell's background job ignores it
+            resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            os.chdir(FOLDER.name)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+            start()
+        finally:
+            os._exit(1)
     return pid
 
 
@@ -247,7 +248,7 @@ def pin_is_in_no_line_that_it_writes():
         reader.accept().ask(SELECT)
         reader.ask(bytes.fromhex("80E290000A8408") + pin)
         reader.ask(bytes.fromhex("0020000108") + pin)
-        card.expect("80 E2 90 00, 15 bytes > 9000")
+        card.expect("80 E2 90 00, 15 bytes > 6982")
         card.expect("00 20 00 01, 13 bytes > ")
         same(card.end(), 0)
     said = "\n".join(card.lines).replace(" ", "").lower()

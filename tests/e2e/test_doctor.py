@@ -297,9 +297,17 @@ def pin_that_lacks_tries():
                                                            "new SIM")
 
 
+def test_keys_are_hinted_at():
+    with folder() as files:
+        Found(files("doctor", "--json", code=DONE)).has("card", "note", "well-known test keys", "tests alone")
+        files("apdu", "--application", "domain", "--test-keys", "80 D8 00 81 ( {put_key_31} ) 00 > ** 9000")
+        found = Found(files("doctor", "--json", code=DONE))
+        holds(not any("test keys" in text for _, text, _ in found.of("card")), found.all)
+
+
 def terminated_card():
     with folder() as files:
-        files("apdu", "--select", "80 F0 40 0F > 9000")
+        files("apdu", "--select", "--test-keys", "80 F0 40 0F > 9000")
         Found(files("doctor", "--json", code=REFUSED)).has("card", "problem", "terminated", "new SIM")
 
 
@@ -403,7 +411,8 @@ if __name__ == "__main__":
                   kernel_driver_that_keeps_a_reader, no_usb_reader, names_from_the_usb_are_harmless,
                   vpcd_is_configured_and_not_shown, vpcd_that_everyone_reaches, our_own_vpcd_is_private,
                   readers_are_empty, factory_card_is_ready, personalised_card_is_ready,
-                  seeded_card_is_for_tests, pin_that_lacks_tries, terminated_card, mute_card, stopped_card,
+                  seeded_card_is_for_tests, pin_that_lacks_tries, terminated_card, test_keys_are_hinted_at, mute_card,
+                  stopped_card,
                   foreign_card,
                   shut_card, card_that_talks_nonsense, busy_reader, best_card_decides, lines_are_for_people,
                   nothing_is_changed]))

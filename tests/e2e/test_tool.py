@@ -28,8 +28,11 @@ def whole_life():
         same((factory["lifecycle"], factory["hasKey"], factory["pinTries"]), ("factory", False, 0))
         card.personalise("--iccid", "8949012345678901234")
         info = card.info()
-        same(sorted(info), ["appletVersion", "atr", "counter", "debugStatus", "hasCertificate", "hasKey",
-                            "iccid", "lifecycle", "pinTries", "pukTries", "reader", "seeded"])
+        same(sorted(info), ["appletVersion", "atr", "counter", "debugStatus", "diversification",
+                            "hasCertificate", "hasKey", "iccid", "keySets", "lifecycle", "pinTries",
+                            "pukTries", "reader", "secureChannel", "seeded"])
+        same((info["keySets"], info["secureChannel"]),
+             ([{"version": "30", "kind": "AES-128"}], {"protocol": "03", "options": "70"}))
         same((info["lifecycle"], info["hasKey"], info["pinTries"], info["pukTries"], info["counter"]),
              ("personalised", True, 3, 10, 0))
         same((info["debugStatus"], info["seeded"], info["iccid"]), (0, False, "8949012345678901234"))

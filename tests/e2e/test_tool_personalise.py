@@ -125,9 +125,31 @@ def failing_at_every_write():
             # It says so, and takes back the record, so that the same command can be run again.
             holds("still in factory and running this again is safe" in result.err, f"{what}: {result!r}")
             holds(not card.record.exists(), f"{what}: the record stayed")
-            same(result.json["message"], result.err.strip().removeprefix("simtie: "), what)
+            said = result.err.splitlines()[-1]  # before it, that the test keys are used
+            same(result.json["message"], said.removeprefix("simtie: "), what)
         else:
             raise AssertionError(f"{what}: locked, and yet {result!r}")
+
+
+def keys_are_taken_from_a_file():
+    key = "404142434445464748494A4B4C4D4E4F"
+    with folder() as card:
+        keys, wrong = card.file("keys", f"version 30\nkey {key}\n"), card.file("wrong", f"key {key[2:]}50\n")
+        for path in (keys, wrong):
+            path.chmod(0o600)
+        refused = card.personalise("--keys", wrong, "--json", code=REFUSED)
+        same(refused.json["error"], "SECURE")
+        holds("the card is untouched" in refused.err and "not the card's keys" in refused.err, refused.err)
+        refused = card.personalise("--keys", keys, "--key-version", "31", "--json", code=REFUSED)
+        same((refused.json["error"], card.record.exists()), ("CARD", False))
+        holds("no key set of that version" in refused.err, refused.err)
+        holds("--key-version" in card.personalise("--keys", keys, "--key-version", "80", code=2).err, "usage")
+        card.personalise("--keys", card.folder / "none", code=IO)
+        same(card.info()["lifecycle"], "factory")
+        same(card.personalise("--keys", keys).err, "", "nothing to say of test keys")
+        holds(fits(card), "the record")
+    with folder() as card:
+        holds("well-known test keys" in card.personalise().err, "they are named")
 
 
 def record_that_is_there_is_refused_and_the_card_untouched():
@@ -258,6 +280,6 @@ if __name__ == "__main__":
     sys.exit(run([
         killed_at_random_30_times, killed_before_every_write, killed_after_every_write,
         failing_at_every_write, interrupted_at_every_write_it_waits_for_the_end,
-        record_that_is_there_is_refused_and_the_card_untouched, no_draft_stays_behind,
+        keys_are_taken_from_a_file, record_that_is_there_is_refused_and_the_card_untouched, no_draft_stays_behind,
         disk_that_is_full_leaves_the_card_in_factory, card_in_use_is_refused, objects_are_stored,
         secrets_are_made_up, prompts_ask_twice, nothing_printed_holds_a_secret]))

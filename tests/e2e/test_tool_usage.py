@@ -233,8 +233,9 @@ def every_json_is_one_object_with_known_keys():
         token = card.token()
         pin = ("--pin-file", card.pin)
         keys = {
-            "info": (card("info", "--json"), ["appletVersion", "atr", "counter", "debugStatus", "hasCertificate",
-                                              "hasKey", "lifecycle", "pinTries", "pukTries", "reader", "seeded"]),
+            "info": (card("info", "--json"), ["appletVersion", "atr", "counter", "debugStatus", "diversification",
+                                              "hasCertificate", "hasKey", "keySets", "lifecycle", "pinTries",
+                                              "pukTries", "reader", "secureChannel", "seeded"]),
             "status": (card("pin", "status", "--json"), ["pinTries", "pinTriesMax", "pukTries", "pukTriesMax"]),
             "verify PIN": (card("pin", "verify", *pin, "--json"), ["done"]),
             "attest": (card.attest("--json"), ["claims", "exchanges", "form", "lineBytes", "token"]),

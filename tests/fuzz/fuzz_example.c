@@ -20,13 +20,13 @@ struct card {
 	unsigned how;
 };
 
-static int transmit(void *context, bool raw, struct bytes command, uint8_t *answer, size_t size,
-		    size_t *len, uint16_t *sw)
+static int transmit(void *context, enum example_way way, struct bytes command, uint8_t *answer,
+		    size_t size, size_t *len, uint16_t *sw)
 {
 	const struct card *card = context;
 	const struct example_side *expected = &card->run.expected;
 
-	(void)raw;
+	(void)way;
 	*len = expected->len >= 2 ? expected->len - 2 : command.len;
 	if (*len > size)
 		*len = size;

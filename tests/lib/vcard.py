@@ -17,14 +17,13 @@ GET_INFORMATION = bytes.fromhex("00CABF2000")
 OFF, ON, RESET, ATR = b"\0", b"\1", b"\2", b"\4"
 
 
-def store_iccid(number):
-    return bytes.fromhex("80E290000C5A0A") + number.to_bytes(10, "big")
+# INITIALIZE UPDATE: begins a session, which the card counts for ever. What a card keeps without keys.
+BEGIN = bytes.fromhex("8050000008") + bytes(8) + b"\0"
 
 
-def iccid_in(information):
-    """The number that store_iccid() stored, from the answer to GET_INFORMATION; None if there is none."""
-    at = information.find(b"\x5A\x0A")
-    return int.from_bytes(information[at + 2:at + 12], "big") if at >= 0 else None
+def begun(answer):
+    """How many sessions a card has begun, from its answer to BEGIN; None if it refused."""
+    return int.from_bytes(answer[-5:-2], "big") if len(answer) == 34 and answer[-2:] == b"\x90\0" else None
 
 
 class Card:

@@ -7,6 +7,9 @@
 
 #include <cmocka.h>
 
+#include "../../applet/port/posix/test_issuer.h"
+#include "registry.h"
+
 #define COMMAND_SIZE 4096
 
 static uint8_t gathered[LIMIT_RESPONSE_DATA];
@@ -33,7 +36,10 @@ size_t core_card_hex(const char *hex, uint8_t *out, size_t size)
 
 void core_card_select(struct core_card *card)
 {
-	uint16_t sw = core_card_send(card, "00 A4 04 0C 08 " CORE_CARD_AID);
+	uint16_t sw;
+
+	scp03_end(&card->scp);
+	sw = core_card_send(card, "00 A4 04 0C 08 " CORE_CARD_AID);
 
 	assert_int_equal(sw,
 			 card->applet.lifecycle == LIFECYCLE_TERMINATED ? SW_TERMINATED : SW_OK);
@@ -41,7 +47,14 @@ void core_card_select(struct core_card *card)
 
 void core_card_init(struct core_card *card)
 {
+	core_card_init_issued(card, &test_issuer);
+}
+
+void core_card_init_issued(struct core_card *card, const struct port_issuer *issuer)
+{
+	memset(card, 0, sizeof *card);
 	flash_sim_init(&card->sim, 4096, 8);
+	card->sim.port.issuer = issuer;
 	assert_int_equal(applet_open(&card->applet, &card->sim.port), JOURNAL_OK);
 	assert_false(card->applet.shut);
 	core_card_select(card);
@@ -98,32 +111,97 @@ static void gather(struct core_card *card, size_t *used)
 	*used += card->answer.data.len;
 }
 
-uint16_t core_card_send(struct core_card *card, const char *format, ...)
+void core_card_raw(struct core_card *card, struct bytes command)
 {
-	char hex[3 * COMMAND_SIZE];
-	uint8_t command[COMMAND_SIZE];
-	uint8_t *exact;
-	size_t len, used = 0;
-	va_list arguments;
+	uint8_t *exact =
+		malloc(command.len ? command.len : 1); /* a sanitizer sees every over-read */
+	uint8_t channel = command.len ? command.ptr[0] & 3 : 0;
+	size_t used = 0;
 
-	va_start(arguments, format);
-	vsnprintf(hex, sizeof hex, format, arguments);
-	va_end(arguments);
-	len = core_card_hex(hex, command, sizeof command);
-	exact = malloc(len ? len : 1); /* exact, so that a sanitizer sees every over-read */
-	memcpy(exact, command, len);
-	card->answer = applet_transmit(&card->applet, bytes_of(exact, len));
+	if (command.len)
+		memcpy(exact, command.ptr, command.len);
+	card->answer = applet_transmit(&card->applet, bytes_of(exact, command.len));
 	free(exact);
 	gather(card, &used);
 	while ((card->answer.sw & 0xFF00) == SW_BYTES_AVAILABLE) {
-		const uint8_t more[] = {CLA_GET_RESPONSE | (command[0] & 3), INS_GET_RESPONSE, 0, 0,
+		const uint8_t more[] = {CLA_GET_RESPONSE | channel, INS_GET_RESPONSE, 0, 0,
 					(uint8_t)card->answer.sw};
 
 		card->answer = applet_transmit(&card->applet, bytes_of(more, sizeof more));
 		gather(card, &used);
 	}
 	card->answer.data = bytes_of(gathered, used);
+}
+
+void core_card_exchange(struct core_card *card, struct bytes command)
+{
+	uint8_t wrapped[COMMAND_SIZE];
+	size_t len, used;
+
+	if (card->scp.state != SCP03_STATE_OPEN) {
+		core_card_raw(card, command);
+		return;
+	}
+	assert_int_equal(scp03_wrap(&card->scp, command, wrapped, sizeof wrapped, &len), SCP03_OK);
+	core_card_raw(card, bytes_of(wrapped, len));
+	assert_int_equal(scp03_unwrap(&card->scp, card->answer.data, card->answer.sw, gathered,
+				      sizeof gathered, &used),
+			 SCP03_OK);
+	card->answer.data = bytes_of(gathered, used);
+}
+
+uint16_t core_card_send(struct core_card *card, const char *format, ...)
+{
+	char hex[3 * COMMAND_SIZE];
+	uint8_t command[COMMAND_SIZE];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(hex, sizeof hex, format, arguments);
+	va_end(arguments);
+	core_card_exchange(card, bytes_of(command, core_card_hex(hex, command, sizeof command)));
 	return card->answer.sw;
+}
+
+struct scp03_keys core_card_keys(const struct port_issuer *issuer)
+{
+	struct scp03_keys keys = {.version = issuer->key_version, .len = issuer->key_len};
+
+	memcpy(keys.enc, issuer->enc, keys.len);
+	memcpy(keys.mac, issuer->mac, keys.len);
+	memcpy(keys.dek, issuer->dek, keys.len);
+	return keys;
+}
+
+enum scp03_result core_card_open(struct core_card *card, const struct scp03_keys *keys,
+				 uint8_t channel, uint8_t level)
+{
+	const size_t size = card->sim.port.issuer->scp_options & SCP03_OPTION_S16 ? 16 : 8;
+	const struct bytes aid = registry_entry(card->applet.channels[channel].selected).aid;
+	uint8_t challenge[SCP03_MAC_MAX] = {1, 2, 3, 4, 5, 6, 7, 8};
+	uint8_t command[SCP03_AUTHENTICATE_MAX];
+	enum scp03_result result;
+	size_t len;
+
+	result = scp03_begin(&card->scp, channel, keys->version, bytes_of(challenge, size), command,
+			     &len);
+	if (result != SCP03_OK)
+		return result;
+	core_card_raw(card, bytes_of(command, len));
+	result = scp03_answered(&card->scp, card->answer.data, card->answer.sw);
+	if (result == SCP03_OK)
+		result = scp03_authenticate(&card->scp, keys, aid, level, command, &len);
+	if (result != SCP03_OK)
+		return result;
+	core_card_raw(card, bytes_of(command, len));
+	return scp03_authenticated(&card->scp, card->answer.data, card->answer.sw);
+}
+
+void core_card_secure(struct core_card *card, uint8_t level)
+{
+	const struct scp03_keys keys = core_card_keys(card->sim.port.issuer);
+
+	assert_int_equal(core_card_open(card, &keys, 0, level), SCP03_OK);
 }
 
 unsigned core_card_tries(const struct core_card *card, uint8_t record)

@@ -7,6 +7,7 @@
 #include "applet.h"
 #include "flash_sim.h"
 #include "records.h"
+#include "scp03.h"
 
 #define CORE_CARD_PIN "31323334FFFFFFFF" /* 1234 */
 #define CORE_CARD_PUK "3837363534333231" /* 87654321 */
@@ -16,10 +17,14 @@ struct core_card {
 	struct flash_sim sim;
 	struct applet applet;
 	struct answer answer; /* to the last core_card_send() */
+	struct scp03 scp;     /* the host's side of a session, when one is open */
 };
 
 /* A factory card on blank memory of 8 pages of 4096 bytes, applet selected. */
 void core_card_init(struct core_card *card);
+
+/* The same with keys and name of another maker, who must outlive the card. */
+void core_card_init_issued(struct core_card *card, const struct port_issuer *issuer);
 void core_card_free(struct core_card *card);
 
 /* Puts key, PIN and PUK straight into the records and makes the card PERSONALISED; selects. */
@@ -36,6 +41,24 @@ void core_card_reopen(struct core_card *card);
  * word, 61xx followed. The response data, gathered, is in card->answer.data. */
 uint16_t core_card_send(struct core_card *card, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* Opens an SCP03 session with what is selected, under the maker's keys, at a level; must succeed.
+ * core_card_send() then wraps and unwraps until core_card_select(), core_card_reopen() or
+ * scp03_end(&card->scp). */
+void core_card_secure(struct core_card *card, uint8_t level);
+
+/* The same under other keys, on an open channel; what the library says of it. */
+enum scp03_result core_card_open(struct core_card *card, const struct scp03_keys *keys,
+				 uint8_t channel, uint8_t level);
+
+/* The maker's keys, as the library takes them. */
+struct scp03_keys core_card_keys(const struct port_issuer *issuer);
+
+/* core_card_send() with the command in bytes. */
+void core_card_exchange(struct core_card *card, struct bytes command);
+
+/* The same, never wrapped. */
+void core_card_raw(struct core_card *card, struct bytes command);
 
 /* SELECT without FCI; must succeed. */
 void core_card_select(struct core_card *card);

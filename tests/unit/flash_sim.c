@@ -1,5 +1,7 @@
 #include "flash_sim.h"
 
+#include "../../applet/port/posix/test_issuer.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -305,6 +307,7 @@ void flash_sim_init(struct flash_sim *sim, uint32_t page_size, uint16_t page_cou
 		.alive = sim_alive,
 		.debug_status = PORT_DEBUG_ENABLED,
 		.seeded = true,
+		.issuer = &test_issuer,
 	};
 	sim->size = (size_t)page_size * page_count;
 	sim->page_count = page_count;

@@ -75,7 +75,9 @@ static void every_command_is_known(void **state)
 
 #define ROW(id, name_, handler, cla, ins, p1, p1_count, p2, p2_count, least, most, step, flags,    \
 	    secret_, secret_response_)                                                             \
-	decode_command(bytes_of((const uint8_t[]){cla, ins, 0, 0}, 4), &command);                  \
+	decode_command_of((flags)&COMMAND_ATTESTATION ? APPLICATION_ATTESTATION                    \
+						      : APPLICATION_DOMAIN,                        \
+			  bytes_of((const uint8_t[]){cla, ins, 0, 0}, 4), &command);               \
 	assert_int_equal(command.command, COMMAND_##id);                                           \
 	assert_string_equal(command.name, name_);                                                  \
 	assert_int_equal(command.secret, secret_);                                                 \
@@ -83,6 +85,24 @@ static void every_command_is_known(void **state)
 	assert_false(command.malformed);
 	COMMANDS(ROW)
 #undef ROW
+}
+
+/* By what is selected; another's instruction still by its name, and its secrets with it. */
+static void instructions_that_two_know(void **state)
+{
+	(void)state;
+	struct decode_command command;
+	struct bytes store = from_hex("80 E2 90 00"), generate = from_hex("00 46 00 00 00");
+
+	decode_command(store, &command);
+	assert_int_equal(command.command, COMMAND_STORE_DATA);
+	decode_command_of(APPLICATION_DOMAIN, store, &command);
+	assert_int_equal(command.command, COMMAND_DOMAIN_STORE_DATA);
+	decode_command_of(APPLICATION_DOMAIN, generate, &command);
+	assert_int_equal(command.command, COMMAND_GENERATE_KEY_PAIR);
+	assert_int_equal(command.secret_response, SECRET_TAGS);
+	release(store);
+	release(generate);
 }
 
 static void class_is_taken_apart(void **state)
@@ -129,7 +149,7 @@ static void parameters_have_texts(void **state)
 	struct decode_command command;
 
 	decode_command(apdu, &command);
-	assert_string_equal(decode_parameter(&command, 1), "the application");
+	assert_string_equal(decode_parameter(&command, 1), "applications");
 	assert_string_equal(decode_parameter(&command, 2), "ended for good, keys wiped");
 	release(apdu);
 	apdu = from_hex("80 F0 41 03");
@@ -161,6 +181,25 @@ static void pins_are_blanked(void **state)
 		       "808800000D8001618408****************00");
 	assert_command("80 E2 90 00 16 84 08 31323334FFFFFFFF 5A 0A 98881122334455667788",
 		       "80E29000168408****************5A0A98881122334455667788");
+}
+
+/* Plain data with a MAC behind it reads as objects by chance alone, and data enciphered too. */
+static void secure_messaging_is_blanked(void **state)
+{
+	(void)state;
+	assert_command("84 E2 90 00 12 84 08 31323334FFFFFFFF 5A06 010203040506",
+		       "84E2900012************************************");
+	assert_command("84 E2 90 00 12 84 08 31323334FFFFFFFF 0102030405060708 00",
+		       "84E2900012************************************00");
+	assert_command("C0 E2 90 00 02 5A 00", "C0E29000025A00");
+	assert_command("E0 E2 90 00 02 5A 00", "E0E2900002****");
+	assert_command("84 D8 00 81 04 31 88 11 10", "84D8008104********");
+	assert_command("84 82 33 00 02 0102", "84823300020102");
+	assert_command("04 CA 9F 21 08 0102030405060708 00", "04CA9F2108010203040506070800");
+	assert_response("04 46 00 00 08 0102030405060708 00", "C0 02 3132 5A 02 0102", false,
+			"****************");
+	assert_response("04 CA 9F 21 08 0102030405060708 00", "9F21 04 00000000 01020304", false,
+			"9F21040000000001020304");
 }
 
 static void what_cannot_be_read_is_blanked(void **state)
@@ -493,11 +532,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_command_is_known),
+		cmocka_unit_test(instructions_that_two_know),
 		cmocka_unit_test(class_is_taken_apart),
 		cmocka_unit_test(malformed_is_said),
 		cmocka_unit_test(parameters_have_texts),
 		cmocka_unit_test(open_commands_are_shown),
 		cmocka_unit_test(pins_are_blanked),
+		cmocka_unit_test(secure_messaging_is_blanked),
 		cmocka_unit_test(what_cannot_be_read_is_blanked),
 		cmocka_unit_test(end_of_a_chain_is_blanked),
 		cmocka_unit_test(pins_of_other_cards_are_blanked),

@@ -16,7 +16,7 @@
 struct fake_card {
 	const char *answers[8]; /* hexadecimal, status word included */
 	unsigned count;
-	bool raw;
+	enum example_way way;
 	int error;
 	size_t command_len;
 	uint8_t command[EXAMPLE_COMMAND_MAX];
@@ -34,12 +34,12 @@ static size_t from_hex(const char *hex, uint8_t *bytes)
 	return len;
 }
 
-static int fake_transmit(void *context, bool raw, struct bytes command, uint8_t *answer,
+static int fake_transmit(void *context, enum example_way way, struct bytes command, uint8_t *answer,
 			 size_t size, size_t *len, uint16_t *sw)
 {
 	struct fake_card *card = context;
 
-	card->raw = raw;
+	card->way = way;
 	card->command_len = command.len;
 	memcpy(card->command, command.ptr, command.len);
 	if (card->error)
@@ -382,6 +382,38 @@ static void scripts_can_be_rehearsed(void **state)
 	assert_int_equal(bench->card.count, 0);
 }
 
+static void lines_say_which_way_they_go(void **state)
+{
+	struct bench *bench = *state;
+
+	bench->card.answers[0] = "9000";
+	bench->card.answers[1] = "9000";
+	bench->card.answers[2] = "9000";
+	assert_int_equal(example_run(&bench->run, "00840000 > 9000", false), EXAMPLE_HELD);
+	assert_int_equal(bench->card.way, EXAMPLE_WAY_SESSION);
+	assert_int_equal(example_run(&bench->run, " ! 00840000 > 9000", false), EXAMPLE_HELD);
+	assert_int_equal(bench->card.way, EXAMPLE_WAY_BARE);
+	assert_int_equal(example_run(&bench->run, "!00840000 > 9000", true), EXAMPLE_HELD);
+	assert_int_equal(bench->card.way, EXAMPLE_WAY_RAW);
+	assert_int_equal(bench->card.command_len, 4);
+	assert_refused(bench, "00 ! 840000",
+		       "column 4: neither a hexadecimal digit nor a sign of the language");
+}
+
+/* What is selected decides what a command is called. */
+static void commands_are_those_of_the_application(void **state)
+{
+	struct bench *bench = *state;
+
+	bench->card.answers[0] = "9000";
+	bench->card.answers[1] = "9000";
+	assert_int_equal(example_run(&bench->run, "80F0400F", false), EXAMPLE_HELD);
+	assert_int_equal(bench->run.decoded.command, COMMAND_SET_STATUS);
+	bench->run.application = APPLICATION_DOMAIN;
+	assert_int_equal(example_run(&bench->run, "80F0400F", false), EXAMPLE_HELD);
+	assert_int_equal(bench->run.decoded.command, COMMAND_DOMAIN_SET_STATUS);
+}
+
 static void failures_are_told_apart(void **state)
 {
 	struct bench *bench = *state;
@@ -391,7 +423,7 @@ static void failures_are_told_apart(void **state)
 	assert_int_equal(example_send(&bench->run, true), EXAMPLE_FAILED);
 	assert_int_equal(bench->run.error, SIMTIE_ERR_GONE);
 	assert_string_equal(bench->run.text, simtie_strerror(SIMTIE_ERR_GONE));
-	assert_true(bench->card.raw);
+	assert_int_equal(bench->card.way, EXAMPLE_WAY_RAW);
 }
 
 static void runs_stop_at_the_first_difference(void **state)
@@ -558,11 +590,13 @@ static void every_example_can_be_read(void **state)
 	struct bench *bench = *state;
 	size_t count, steps = 0;
 	const struct example_case *cases = example_cases(&count);
+	const struct scp03_keys keys = {.len = 16};
 
 	assert_true(count > 50);
 	for (size_t i = 0; i < count; i++) {
 		example_start(&bench->run, fake_transmit, &bench->card);
 		define_values(&bench->run);
+		assert_true(example_define_keys(&bench->run, &keys));
 		for (const char *line = cases[i].steps; *line; line += strcspn(line, "\n") + 1) {
 			size_t len = strcspn(line, "\n");
 
@@ -581,17 +615,18 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(both_forms_are_read),        TEST(lines_without_a_step_are_empty),
-		TEST(lengths_are_put_in),         TEST(long_lengths_are_put_in),
-		TEST(bytes_are_repeated),         TEST(nonsense_is_refused),
-		TEST(names_are_refused),          TEST(values_are_defined_once),
-		TEST(fixtures_are_the_contracts), TEST(values_differ_where_they_must),
-		TEST(answers_are_compared),       TEST(any_bytes_may_follow),
-		TEST(captures_are_used_again),    TEST(scripts_can_be_rehearsed),
-		TEST(failures_are_told_apart),    TEST(runs_stop_at_the_first_difference),
-		TEST(literal_secrets_are_found),  TEST(steps_are_shown_blanked),
-		TEST(chains_are_shown_blanked),   TEST(known_secrets_are_blanked_everywhere),
-		TEST(long_answers_are_cut),       TEST(wiping_leaves_nothing),
+		TEST(both_forms_are_read),         TEST(lines_without_a_step_are_empty),
+		TEST(lengths_are_put_in),          TEST(long_lengths_are_put_in),
+		TEST(bytes_are_repeated),          TEST(nonsense_is_refused),
+		TEST(names_are_refused),           TEST(values_are_defined_once),
+		TEST(fixtures_are_the_contracts),  TEST(values_differ_where_they_must),
+		TEST(answers_are_compared),        TEST(any_bytes_may_follow),
+		TEST(captures_are_used_again),     TEST(scripts_can_be_rehearsed),
+		TEST(lines_say_which_way_they_go), TEST(commands_are_those_of_the_application),
+		TEST(failures_are_told_apart),     TEST(runs_stop_at_the_first_difference),
+		TEST(literal_secrets_are_found),   TEST(steps_are_shown_blanked),
+		TEST(chains_are_shown_blanked),    TEST(known_secrets_are_blanked_everywhere),
+		TEST(long_answers_are_cut),        TEST(wiping_leaves_nothing),
 		TEST(every_example_can_be_read),
 	};
 

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "../../applet/port/posix/test_issuer.h"
 #include "core_card.h"
 #include "example.h"
 
@@ -19,10 +20,9 @@ struct bench {
 };
 
 /* One exchange; unless raw, with 61xx and 6Cxx followed as a session would. */
-static int transmit(void *context, bool raw, struct bytes command, uint8_t *out, size_t size,
-		    size_t *len, uint16_t *sw)
+static int transmit_plain(struct core_card *card, bool raw, struct bytes command, uint8_t *out,
+			  size_t size, size_t *len, uint16_t *sw)
 {
-	struct core_card *card = context;
 	struct answer answer = applet_transmit(&card->applet, command);
 	uint8_t again[LIMIT_COMMAND_DATA + 16];
 
@@ -50,13 +50,33 @@ static int transmit(void *context, bool raw, struct bytes command, uint8_t *out,
 	}
 }
 
+static int transmit(void *context, enum example_way way, struct bytes command, uint8_t *out,
+		    size_t size, size_t *len, uint16_t *sw)
+{
+	struct core_card *card = context;
+	const bool select = command.len > 1 && command.ptr[1] == INS_SELECT;
+	uint8_t wrapped[LIMIT_COMMAND_DATA + 64];
+	size_t wrapped_len;
+
+	if (select)
+		scp03_end(&card->scp);
+	if (way != EXAMPLE_WAY_SESSION || card->scp.state != SCP03_STATE_OPEN)
+		return transmit_plain(card, way == EXAMPLE_WAY_RAW, command, out, size, len, sw);
+	assert_int_equal(scp03_wrap(&card->scp, command, wrapped, sizeof wrapped, &wrapped_len),
+			 SCP03_OK);
+	transmit_plain(card, false, bytes_of(wrapped, wrapped_len), out, size, len, sw);
+	assert_int_equal(scp03_unwrap(&card->scp, bytes_of(out, *len), *sw, out, size, len),
+			 SCP03_OK);
+	return 0;
+}
+
 /* Junk in records that the card does not use, until not even a byte more fits. */
 static void fill(struct core_card *card)
 {
 	static uint8_t junk[JOURNAL_VALUE_MAX];
 	size_t len = sizeof junk;
 
-	for (uint8_t id = 8; id < RECORD_LOG + LIMIT_LOG_ENTRIES && len > 0;) {
+	for (uint8_t id = RECORD_LOG; id < RECORD_LOG + LIMIT_LOG_ENTRIES && len > 0;) {
 		const struct journal_write write = {id, {junk, len}};
 
 		if (journal_commit(&card->applet.journal, &write, 1) == JOURNAL_OK)
@@ -91,21 +111,46 @@ static void run_steps(struct example *run, const struct example_case *example, c
 			 example_show_answer(run, true, got, sizeof got));
 }
 
+/* One step alone, counted from 1. */
+static void run_line(struct bench *bench, const struct example_case *example, int number)
+{
+	const char *line = example->steps;
+	char step[1000];
+
+	while (--number > 0)
+		line = strchr(line, '\n') + 1;
+	snprintf(step, sizeof step, "%.*s", (int)strcspn(line, "\n"), line);
+	run_steps(&bench->run, example, step, example->raw);
+}
+
 static void run_example(const struct example_case *example, enum applet_protocol protocol)
 {
 	struct bench *bench = calloc(1, sizeof *bench);
+	struct scp03_keys test_keys = {.len = test_issuer.key_len};
 	struct example_values values;
 
+	memcpy(test_keys.dek, test_issuer.dek, test_keys.len);
 	core_card_init(&bench->card);
 	example_start(&bench->run, transmit, &bench->card);
 	assert_true(example_values("1234", "87654321", &values));
 	assert_true(example_define_values(&bench->run, &values));
+	assert_true(example_define_keys(&bench->run, &test_keys));
+	core_card_secure(&bench->card, SECURITY_LEVEL_C_MAC_ENC_R_MAC_ENC);
 	run_steps(&bench->run, example, example_preamble(example->state), false);
+	scp03_end(&bench->card.scp);
 	applet_reset(&bench->card.applet, protocol);
-	if (example->select)
+	if (example->select && example->application == APPLICATION_ATTESTATION)
 		core_card_select(&bench->card);
-	inject(&bench->card, example->fault);
-	run_steps(&bench->run, example, example->steps, example->raw);
+	if (example->secure)
+		core_card_secure(&bench->card, example->secure);
+	if (strcmp(example->fault, "memory_later") == 0) {
+		run_line(bench, example, 1);
+		inject(&bench->card, "memory");
+		run_line(bench, example, 2);
+	} else {
+		inject(&bench->card, example->fault);
+		run_steps(&bench->run, example, example->steps, example->raw);
+	}
 	example_wipe(&bench->run);
 	core_card_free(&bench->card);
 	free(bench);

@@ -32,10 +32,10 @@ static void look(struct core_card *card, struct view *view)
 			     &view->len[id]);
 }
 
-/* A command under test: `state` prepares the card, `apdu` is sent, `again` undoes nothing. */
+/* A command under test. */
 struct scenario {
 	const char *name;
-	bool personalised;
+	bool personalised;  /* else a factory card in a session */
 	const char *before; /* an APDU sent first, with power on; or NULL */
 	const char *apdu;
 	uint16_t sw;
@@ -66,13 +66,16 @@ static void prepare(struct core_card *card, const struct scenario *scenario)
 	core_card_init(card);
 	if (scenario->personalised)
 		core_card_personalise_any(card);
-	/* Most of a page is used up, so that the command has to take a new one as well. */
+	else
+		core_card_secure(card, SECURITY_LEVEL_C_MAC_ENC_R_MAC_ENC);
+	/* Most of a page is used up, so that the command has to take a new one as well; by a
+	 * record that nothing uses. */
 	for (int i = 0; i < 40; i++) {
 		uint8_t junk[90];
 
 		memset(junk, i, sizeof junk);
 
-		const struct journal_write write = {20, {junk, sizeof junk}};
+		const struct journal_write write = {RECORD_LOG - 1, {junk, sizeof junk}};
 
 		assert_int_equal(journal_commit(&card->applet.journal, &write, 1), JOURNAL_OK);
 	}
@@ -102,38 +105,60 @@ static bool all_are(const struct view *now, const struct view *then, const struc
 	return true;
 }
 
-/* Runs one scenario with power cut at operation n. False: the command ended before that. */
-static bool cut_at(const struct scenario *scenario, unsigned long n, enum flash_sim_torn torn,
-		   bool *seen_charged)
-{
-	static struct view before, whole, now;
+/* A card before the command, to be put back as often as needed, session and all. */
+struct bench {
 	struct core_card card;
 	struct flash_sim_image *image;
+	struct applet applet;
+	struct scp03 scp;
+	struct view before, whole, now;
+};
+
+static struct bench *bench_of(const struct scenario *scenario)
+{
+	struct bench *bench = malloc(sizeof *bench);
+
+	assert_non_null(bench);
+	prepare(&bench->card, scenario);
+	bench->image = flash_sim_snapshot(&bench->card.sim);
+	bench->applet = bench->card.applet;
+	bench->scp = bench->card.scp;
+	look(&bench->card, &bench->before);
+	flash_sim_seed(&bench->card.sim, 7);
+	assert_int_equal(core_card_send(&bench->card, "%s", scenario->apdu), scenario->sw);
+	look(&bench->card, &bench->whole);
+	return bench;
+}
+
+static void bench_free(struct bench *bench)
+{
+	flash_sim_image_free(bench->image);
+	core_card_free(&bench->card);
+	free(bench);
+}
+
+/* Runs the command with power cut at operation n. False: the command ended before that. */
+static bool cut_at(struct bench *bench, const struct scenario *scenario, unsigned long n,
+		   enum flash_sim_torn torn, bool *seen_charged)
+{
+	struct core_card *card = &bench->card;
 	bool off;
 
-	prepare(&card, scenario);
-	look(&card, &before);
-	image = flash_sim_snapshot(&card.sim);
-	flash_sim_seed(&card.sim, 7);
-	assert_int_equal(core_card_send(&card, "%s", scenario->apdu), scenario->sw);
-	look(&card, &whole);
-	flash_sim_restore(&card.sim, image);
-	flash_sim_image_free(image);
-	core_card_reopen(&card);
-	if (scenario->before && scenario->personalised)
-		assert_int_equal(core_card_send(&card, "%s", scenario->before), SW_OK);
-	flash_sim_seed(&card.sim, 7);
-	flash_sim_cut(&card.sim, n, torn);
-	core_card_send(&card, "%s", scenario->apdu);
-	off = flash_sim_is_off(&card.sim);
-	core_card_reopen(&card);
-	look(&card, &now);
-	if (off && !all_are(&now, &before, &before) && !all_are(&now, &whole, &before))
+	flash_sim_restore(&card->sim, bench->image);
+	card->applet = bench->applet;
+	card->scp = bench->scp;
+	flash_sim_seed(&card->sim, 7);
+	flash_sim_cut(&card->sim, n, torn);
+	core_card_send(card, "%s", scenario->apdu);
+	off = flash_sim_is_off(&card->sim);
+	core_card_reopen(card);
+	look(card, &bench->now);
+	if (off && !all_are(&bench->now, &bench->before, &bench->before) &&
+	    !all_are(&bench->now, &bench->whole, &bench->before))
 		fail_msg("%s: cut at operation %lu (torn %d) left a mixture", scenario->name, n,
 			 torn);
 	for (uint8_t id = RECORD_PIN_TRIES; id <= RECORD_PUK_TRIES; id++)
-		*seen_charged |= charged(id, &now, &before);
-	core_card_free(&card);
+		*seen_charged |= charged(id, &bench->now, &bench->before);
 	return off;
 }
 
@@ -141,15 +166,17 @@ static void every_command_takes_place_wholly_or_not(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++) {
+		struct bench *bench = bench_of(&scenarios[i]);
 		bool seen = false;
 
 		for (int torn = 0; torn < FLASH_SIM_TORN_COUNT; torn++) {
 			unsigned long n = 1;
 
-			while (cut_at(&scenarios[i], n, (enum flash_sim_torn)torn, &seen))
+			while (cut_at(bench, &scenarios[i], n, (enum flash_sim_torn)torn, &seen))
 				n++;
 			assert_true(n > 1);
 		}
+		bench_free(bench);
 	}
 }
 
@@ -158,14 +185,17 @@ static void a_guess_is_charged_before_it_is_compared(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++) {
+		struct bench *bench;
 		bool seen = false;
 		unsigned long n = 1;
 
 		if (scenarios[i].sw != SW_OK ||
 		    !strstr("verify change unblock attest", scenarios[i].name))
 			continue;
-		while (cut_at(&scenarios[i], n, FLASH_SIM_UNDONE, &seen))
+		bench = bench_of(&scenarios[i]);
+		while (cut_at(bench, &scenarios[i], n, FLASH_SIM_UNDONE, &seen))
 			n++;
+		bench_free(bench);
 		if (!seen)
 			fail_msg("%s: no cut leaves a try charged", scenarios[i].name);
 	}
@@ -232,6 +262,7 @@ static void terminated_card_holds_no_secret(void **state)
 
 	(void)state;
 	core_card_init(&card);
+	core_card_secure(&card, SECURITY_LEVEL_C_MAC_ENC_R_MAC_ENC);
 	assert_int_equal(core_card_send(&card, "00 46 00 00 00"), SW_OK);
 	assert_int_equal(core_card_send(&card, "80 E2 90 00 0A 84 08 " CORE_CARD_PIN), SW_OK);
 	assert_int_equal(journal_read(&card.applet.journal, RECORD_KEY, key, sizeof key, &len),

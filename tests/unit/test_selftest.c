@@ -15,7 +15,8 @@
 
 enum fault { SOUND, FAILS, WRONG };
 
-static enum fault init_fault, hash_fault, hmac_fault, public_fault, sign_fault;
+static enum fault init_fault, hash_fault, hmac_fault, public_fault, sign_fault, cmac_fault,
+	encrypt_fault, decrypt_fault;
 
 #define WRAPPED(name, fault, output, parameters, arguments)                                        \
 	bool __real_##name parameters;                                                             \
@@ -47,8 +48,18 @@ WRAPPED(crypto_p256_sign, sign_fault, signature,
 	 uint8_t signature[static ECDSA_SIZE]),
 	(d, digest, signature))
 
-static enum fault *const faults[] = {&hash_fault, &hmac_fault, &public_fault, &sign_fault,
-				     &init_fault};
+WRAPPED(crypto_cmac, cmac_fault, mac,
+	(struct bytes key, const struct bytes *parts, size_t count, uint8_t mac[static AES_BLOCK]),
+	(key, parts, count, mac))
+WRAPPED(crypto_cbc_encrypt, encrypt_fault, data,
+	(struct bytes key, const uint8_t iv[static AES_BLOCK], uint8_t *data, size_t len),
+	(key, iv, data, len))
+WRAPPED(crypto_cbc_decrypt, decrypt_fault, data,
+	(struct bytes key, const uint8_t iv[static AES_BLOCK], uint8_t *data, size_t len),
+	(key, iv, data, len))
+
+static enum fault *const faults[] = {&hash_fault, &hmac_fault,    &public_fault,  &sign_fault,
+				     &cmac_fault, &encrypt_fault, &decrypt_fault, &init_fault};
 
 static void sound_crypto_passes(void **state)
 {

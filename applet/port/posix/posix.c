@@ -7,6 +7,7 @@
 #include "../../crypto/crypto.h"
 #include "posix_error.h"
 #include "state_file.h"
+#include "test_issuer.h"
 
 static bool in_image(uint32_t offset, size_t len)
 {
@@ -136,6 +137,7 @@ static enum posix_result prepare(struct posix_port *posix, struct bytes seed)
 			 .random = posix_random,
 			 .alive = posix_alive,
 			 .debug_status = PORT_DEBUG_ENABLED,
+			 .issuer = &test_issuer,
 			 .seeded = seed.len > 0},
 		.file = {.folder = -1, .lock = -1},
 	};

@@ -4,9 +4,20 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "link.h"
+#include "registry.h"
+
+/*
+ * A card of a tray that is done goes at pcscd's first look at it after STAY_MS, not before: the
+ * reset that ended its session asks for the card too, and a reader that lost its card then holds up
+ * pcscd's list of all readers. The reader is empty for CHANGE_MS, less than the 400 ms to the next
+ * look: a card that came back at once would be taken for the old one.
+ */
+#define STAY_MS   100
+#define CHANGE_MS 100
 
 /* Frames of one byte are vpcd's own, not the reader's. */
 enum vpcd_control {
@@ -16,15 +27,27 @@ enum vpcd_control {
 	VPCD_ATR = 4,
 };
 
+enum next { GO_ON, END, BREAK_OFF };
+
 struct card {
 	const struct card_options *options;
 	struct posix_port posix;
 	struct applet applet;
+	struct issuer issuer;
+	struct tray_card current;
 	struct link link;
-	int signals; /* descriptor */
+	int signals;   /* descriptor */
+	int64_t stays; /* until then (ms, CLOCK_MONOTONIC), when the card is done; 0: it is not */
+	bool done;     /* it goes; the next one of the tray goes in */
 };
 
-enum next { GO_ON, END, BREAK_OFF };
+static int64_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
 
 static void say(const char *text)
 {
@@ -44,7 +67,7 @@ static void say_where(const struct card *card, const char *before, const char *a
 
 static bool insert(struct card *card)
 {
-	const char *name = card->options->state ? card->options->state : "the card";
+	const char *name = card->current.state[0] ? card->current.state : "the card";
 	const char *anew = "begin anew with --reset";
 
 	switch (applet_open(&card->applet, &card->posix.port)) {
@@ -77,18 +100,82 @@ static bool open_memory(struct card *card)
 	const struct card_options *options = card->options;
 	enum posix_result result;
 
-	if (!options->state) {
-		say("no --state: the card is gone when this program ends");
+	if (card->current.state[0] == '\0') {
+		if (!options->tray)
+			say("no --state: the card is gone when this program ends");
 		result = posix_port_memory(&card->posix, options->seed);
 	} else {
-		result = posix_port_file(&card->posix, options->state, options->seed,
+		result = posix_port_file(&card->posix, card->current.state, options->seed,
 					 options->reset ? POSIX_FACTORY : POSIX_KEEP);
 	}
 	if (result != POSIX_OK)
 		say(card->posix.error.text);
 	if (result == POSIX_DAMAGED || result == POSIX_VERSION)
 		say("--reset makes a new card of this file; the old one is then lost");
+	card->posix.port.issuer = &card->issuer.port;
 	return result == POSIX_OK;
+}
+
+/* ---- Which card ---- */
+
+/* A card of a tray is done once its issuer has locked it, or ended its life. */
+static bool is_done(const struct card *card)
+{
+	return card->options->tray &&
+	       (card->applet.lifecycle == LIFECYCLE_TERMINATED ||
+		registry_lifecycle(&card->applet, APPLICATION_DOMAIN) == CARD_STATE_SECURED);
+}
+
+/* Makes the issuer that of the current card. Its keys may be derived from the card's name. */
+static bool take_issuer(struct card *card)
+{
+	issuer_copy(&card->issuer, card->options->issuer);
+	if (issuer_of_card(&card->issuer, card->current.iccid))
+		return true;
+	say("the crypto library failed");
+	return false;
+}
+
+static bool open_card(struct card *card)
+{
+	return take_issuer(card) && open_memory(card) && insert(card);
+}
+
+/* The only card. */
+static enum next fill_once(struct card *card)
+{
+	const struct card_options *options = card->options;
+
+	snprintf(card->current.iccid, sizeof(card->current.iccid), "%s", options->iccid);
+	snprintf(card->current.state, sizeof(card->current.state), "%s",
+		 options->state ? options->state : "");
+	return open_card(card) ? GO_ON : BREAK_OFF;
+}
+
+/* The next card of the tray that is not done yet. END: there is none. */
+static enum next fill_from_tray(struct card *card)
+{
+	card->done = false;
+	card->stays = 0;
+	while (tray_take(card->options->tray, &card->current)) {
+		posix_port_close(&card->posix);
+		if (!open_card(card))
+			return BREAK_OFF;
+		if (!is_done(card)) {
+			fprintf(stderr, "simtie-card: %s goes in\n", card->current.iccid);
+			return GO_ON;
+		}
+	}
+	say("the tray is done");
+	return END;
+}
+
+static enum next change_card(struct card *card)
+{
+	enum next next = fill_from_tray(card);
+
+	link_leave(&card->link, CHANGE_MS);
+	return next;
 }
 
 static bool exchange_card(struct card *card)
@@ -117,11 +204,20 @@ static void note_exchange(struct bytes command, struct answer answer)
 	fprintf(stderr, " > %04X, %zu bytes\n", answer.sw, answer.data.len);
 }
 
+/* Whether a command makes a card work hard: a signature, or a key pair. */
+static bool is_slow(struct bytes command)
+{
+	return command.len > 1 && (command.ptr[1] == INS_INTERNAL_AUTHENTICATE ||
+				   command.ptr[1] == INS_GENERATE_KEY_PAIR);
+}
+
 static void command(struct card *card, struct bytes body)
 {
 	struct answer answer = applet_transmit(&card->applet, body);
 	uint8_t sw[2];
 
+	if (is_slow(body) && card->options->sign_ms > 0)
+		poll(NULL, 0, (int)card->options->sign_ms); /* as hardware: deaf meanwhile */
 	put_be16(sw, answer.sw);
 	link_answer(&card->link, answer.data, bytes_of(sw, sizeof(sw)));
 	if (card->options->verbose)
@@ -136,6 +232,8 @@ static void command(struct card *card, struct bytes body)
 static void power(struct card *card, const char *what)
 {
 	applet_reset(&card->applet, card->options->atr.protocol);
+	if (card->stays == 0 && is_done(card))
+		card->stays = now() + STAY_MS;
 	if (card->options->verbose)
 		say(what);
 }
@@ -157,6 +255,9 @@ static void frame(struct card *card, struct bytes body)
 		power(card, "reset");
 		return;
 	case VPCD_ATR:
+		card->done = card->stays != 0 && now() >= card->stays;
+		if (card->done)
+			return;
 		link_answer(&card->link, bytes_of(atr->bytes, atr->len), bytes_of(NULL, 0));
 		return;
 	default:
@@ -213,9 +314,9 @@ static enum next serve_once(struct card *card)
 	if (wanted[0].revents)
 		return signal_came(card);
 	link_happened(card, link_step(&card->link, &wanted[1]));
-	while (link_take(&card->link, &body))
+	while (!card->done && link_take(&card->link, &body))
 		frame(card, body);
-	return GO_ON;
+	return card->done ? change_card(card) : GO_ON;
 }
 
 /* Signals are taken from a descriptor from here on, so that none comes at a bad moment. */
@@ -251,12 +352,12 @@ bool card_serve(const struct card_options *options)
 		link_close(&card.link);
 		return false;
 	}
-	if (open_memory(&card) && insert(&card))
-		next = GO_ON;
+	next = options->tray ? fill_from_tray(&card) : fill_once(&card);
 	while (next == GO_ON)
 		next = serve_once(&card);
 	link_close(&card.link);
 	posix_port_close(&card.posix);
+	issuer_wipe(&card.issuer);
 	bytes_wipe(&card.applet, sizeof(card.applet));
 	close(card.signals);
 	return next == END;

@@ -57,6 +57,12 @@ void link_restart(struct link *link)
 	link->deadline = now();
 }
 
+void link_leave(struct link *link, int64_t ms)
+{
+	link_restart(link);
+	link->deadline += ms;
+}
+
 /* The connection, or the attempt at one, has ended. All addresses of the host are tried in a row;
  * after them comes a pause, each time a longer one, until a reader is heard again. */
 static enum link_event failed(struct link *link)

@@ -55,6 +55,9 @@ void link_answer(struct link *link, struct bytes first, struct bytes second);
 /* Ends the connection, if there is one; the next link_step() tries again at once. */
 void link_restart(struct link *link);
 
+/* The same, and tries again no earlier than in `ms`. */
+void link_leave(struct link *link, int64_t ms);
+
 void link_close(struct link *link);
 
 #endif
