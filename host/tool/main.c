@@ -29,6 +29,7 @@ static const struct subcommand subcommands[] = {
 	{"log", log_main, "what the card signed"},
 	{"apdu", apdu_main, "send APDUs and see them decoded"},
 	{"ca", ca_main, "the operator's certificate authority: issue and revoke"},
+	{"provision", provision_main, "carry a tray of SIMs from vendor to operator"},
 	{"conformance", conformance_main, "run the contract's examples against a card"},
 	{"doctor", doctor_main, "find out why no reader or card is seen"},
 };
