@@ -59,7 +59,8 @@ struct common_options {
 	const char *trace;
 	bool trace_secrets;
 	bool json;
-	unsigned protocol; /* enum simtie_protocol; for the subcommands that have an option for it */
+	unsigned
+		protocol; /* enum simtie_protocol; for the subcommands that have an option for it */
 };
 
 struct command {
