@@ -1,43 +1,11 @@
 #include "junit.h"
 
-#include "output.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-/* Text as an attribute's value. */
-static void put_text(FILE *out, const char *text)
-{
-	size_t size = strlen(text) + 1;
-	char *safe = malloc(size);
-
-	if (!safe)
-		return;
-	for (const char *p = output_safe(text, safe, size); *p; p++) {
-		switch (*p) {
-		case '&':
-			fputs("&amp;", out);
-			break;
-		case '<':
-			fputs("&lt;", out);
-			break;
-		case '>':
-			fputs("&gt;", out);
-			break;
-		case '"':
-			fputs("&quot;", out);
-			break;
-		default:
-			fputc(*p, out);
-		}
-	}
-	free(safe);
-}
+#include "markup.h"
 
 static void put_attribute(FILE *out, const char *name, const char *value)
 {
 	fprintf(out, " %s=\"", name);
-	put_text(out, value);
+	markup_text(out, value);
 	fputc('"', out);
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "markup.h"
 #include "output.h"
 
 #define PATH_MAX_REPORT 4096
@@ -28,29 +29,6 @@ static const char style[] =
 	"@media(prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}"
 	"td,th{border-color:#30363d}text{fill:#e6edf3}.whisker{stroke:#e6edf3}.bad{color:#ff7b72}"
 	".all{fill:#31537a}.card{fill:#79b8f3}}</style>";
-
-/* Text from outside, safe in HTML. */
-static void put_text(FILE *out, const char *text)
-{
-	for (; *text; text++) {
-		switch (*text) {
-		case '<':
-			fputs("&lt;", out);
-			break;
-		case '>':
-			fputs("&gt;", out);
-			break;
-		case '&':
-			fputs("&amp;", out);
-			break;
-		case '"':
-			fputs("&quot;", out);
-			break;
-		default:
-			fputc(*text, out);
-		}
-	}
-}
 
 static void put_time(FILE *out, time_t when)
 {
@@ -114,7 +92,7 @@ static void put_bar(FILE *out, unsigned row, int step, const struct spread *spre
 	unsigned middle = y + ROW_HEIGHT / 2 - 4;
 
 	fprintf(out, "<text x=\"0\" y=\"%u\">", middle + 4);
-	put_text(out, provision_step_text((enum provision_step)step));
+	markup_text(out, provision_step_text((enum provision_step)step));
 	fprintf(out,
 		"</text><rect class=\"all\" x=\"%d\" y=\"%u\" width=\"%.1f\" height=\"%d\"/>"
 		"<rect class=\"card\" x=\"%d\" y=\"%u\" width=\"%.1f\" height=\"%d\"/>"
@@ -161,15 +139,15 @@ static void put_failures(FILE *out, const struct provision_card *cards, size_t c
 		if (cards[i].outcome != PROVISION_FAILED)
 			continue;
 		fputs("<tr><td>", out);
-		put_text(out, cards[i].iccid[0] ? cards[i].iccid : "none");
+		markup_text(out, cards[i].iccid[0] ? cards[i].iccid : "none");
 		fputs("<td>", out);
-		put_text(out, cards[i].reader);
+		markup_text(out, cards[i].reader);
 		fputs("<td>", out);
-		put_text(out, provision_step_text(cards[i].step));
+		markup_text(out, provision_step_text(cards[i].step));
 		fputs("<td class=\"bad\">", out);
-		put_text(out, cards[i].reason);
+		markup_text(out, cards[i].reason);
 		fputs("<td>", out);
-		put_text(out, cards[i].remedy);
+		markup_text(out, cards[i].remedy);
 		fputs("</tr>\n", out);
 	}
 	fputs("</table>\n", out);
@@ -191,9 +169,9 @@ static void put_cards(FILE *out, const struct provision_card *cards, size_t coun
 		for (int step = PROVISION_IDENTIFY; step < PROVISION_STEPS_COUNT; step++)
 			micros += cards[i].micros[step];
 		fputs("<tr><td>", out);
-		put_text(out, cards[i].iccid[0] ? cards[i].iccid : "none");
+		markup_text(out, cards[i].iccid[0] ? cards[i].iccid : "none");
 		fprintf(out, "<td>%s<td>", words[cards[i].outcome]);
-		put_text(out, cards[i].reader);
+		markup_text(out, cards[i].reader);
 		fprintf(out, "<td class=\"n\">%u<td class=\"n\">%.2f s<td>%s%s</tr>\n",
 			cards[i].commands, (double)micros / 1e6, cards[i].resumed ? "resumed " : "",
 			cards[i].test_keys ? "test keys" : "");
@@ -211,7 +189,7 @@ static void put_head(FILE *out, const struct provision_plan *plan, time_t began,
 		"<meta name=\"viewport\" content=\"width=device-width\">"
 		"<title>simtie: tray report</title>%s</head><body>\n<h1>Tray ",
 		style);
-	put_text(out, plan->tray);
+	markup_text(out, plan->tray);
 	fprintf(out,
 		"</h1>\n<p>%zu of %zu SIMs done: %zu in this run, %zu before; %zu failed, %zu "
 		"left.</p>\n<p>",
