@@ -27,6 +27,12 @@ enum vpcd_control {
 	VPCD_ATR = 4,
 };
 
+/* A card that comes while some program takes the one before for still there can go unseen by pcscd
+ * for good: it looks, and gives no power. After so many looks the card goes, and comes once more.
+ */
+#define LOOKS_MAX 4
+#define AGAIN_MS  500
+
 enum next { GO_ON, END, BREAK_OFF };
 
 struct card {
@@ -36,9 +42,11 @@ struct card {
 	struct issuer issuer;
 	struct tray_card current;
 	struct link link;
-	int signals;   /* descriptor */
-	int64_t stays; /* until then (ms, CLOCK_MONOTONIC), when the card is done; 0: it is not */
-	bool done;     /* it goes; the next one of the tray goes in */
+	int signals;    /* descriptor */
+	int64_t stays;  /* until then (ms, CLOCK_MONOTONIC), when the card is done; 0: it is not */
+	bool done;      /* it goes; the next one of the tray goes in */
+	unsigned looks; /* of pcscd's since the card came, before it gave power */
+	bool powered;   /* it did */
 };
 
 static int64_t now(void)
@@ -170,11 +178,19 @@ static enum next fill_from_tray(struct card *card)
 	return END;
 }
 
+/* Takes the card out for so long. */
+static void leave(struct card *card, int64_t ms)
+{
+	link_leave(&card->link, ms);
+	card->looks = 0;
+	card->powered = false;
+}
+
 static enum next change_card(struct card *card)
 {
 	enum next next = fill_from_tray(card);
 
-	link_leave(&card->link, CHANGE_MS);
+	leave(card, CHANGE_MS);
 	return next;
 }
 
@@ -249,6 +265,7 @@ static void frame(struct card *card, struct bytes body)
 		power(card, "power off");
 		return;
 	case VPCD_ON:
+		card->powered = true;
 		power(card, "power on");
 		return;
 	case VPCD_RESET:
@@ -258,6 +275,10 @@ static void frame(struct card *card, struct bytes body)
 		card->done = card->stays != 0 && now() >= card->stays;
 		if (card->done)
 			return;
+		if (card->options->tray && !card->powered && ++card->looks > LOOKS_MAX) {
+			leave(card, AGAIN_MS);
+			return;
+		}
 		link_answer(&card->link, bytes_of(atr->bytes, atr->len), bytes_of(NULL, 0));
 		return;
 	default:
