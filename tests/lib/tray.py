@@ -136,6 +136,8 @@ class Bench:
         iccid = record["iccid"]
         verdict = self.verify(iccid)
         same((verdict["asRecorded"], verdict["reason"]), (True, None), iccid)
+        info = tool.simtie("info", "--reader", self.card(iccid), "--json").json
+        same([k["version"] for k in info["keySets"]], ["31"], "key sets: the vendor's is gone")
         one = self.secret("record.json", json.dumps(record))
         pin_file = self.secret("pin", pin["pin"] + "\n")
         token = tool.simtie("attest", "--reader", self.card(iccid), "--audience", AUDIENCE, "--nonce",
