@@ -262,6 +262,29 @@ def test_card_without_iccid_is_given_a_row():
         b.check_card(b.records()[0], b.pins()[b.iccids[0]])
 
 
+def test_proof_that_does_not_hold():
+    """The record under way is not that of the keys on the card: the card is not locked, nor recorded."""
+    with bench(1, sign_ms=1500) as b:
+        b.feed()
+        running = b.start()
+        journal = b.out / "provision.journal"
+        until(lambda: journal.exists() and "personalised" in journal.read_text(), "personalised")
+        running.kill()
+        running.wait()
+        pending = b.out / "pending" / f"{b.iccids[0]}.json"
+        good = pending.read_text()
+        record = json.loads(good)
+        record["chainCode"] = "11" * 32
+        pending.write_text(json.dumps(record) + "\n")
+        told = cards(b.run(code=REFUSED))
+        same([(c["outcome"], c["step"]) for c in told], [("failed", "prove")], "card")
+        same(b.records(), [], "records")
+        pending.write_text(good)
+        b.run()
+        b.stop_feeder()
+        b.check_all()
+
+
 def test_verify_finds_what_differs():
     with bench(2) as b:
         b.feed()
