@@ -105,6 +105,11 @@ enum simtie_protocol simtie_session_protocol(const struct simtie_session *sessio
 	return session->line.protocol;
 }
 
+bool simtie_session_over_the_air(const struct simtie_session *session)
+{
+	return session->line.over_the_air;
+}
+
 uint16_t simtie_status_word(const struct simtie_session *session)
 {
 	return session->sw;

@@ -153,6 +153,10 @@ SIMTIE_API const char *simtie_session_reader(const struct simtie_session *sessio
 SIMTIE_API const uint8_t *simtie_session_atr(const struct simtie_session *session, size_t *len);
 SIMTIE_API enum simtie_protocol simtie_session_protocol(const struct simtie_session *session);
 
+/* Whether the card is reached by radio (NFC), where whoever is near can listen: a PIN in clear is
+ * then no secret any more. */
+SIMTIE_API bool simtie_session_over_the_air(const struct simtie_session *session);
+
 /* Status word of the last command answered on this session; 0 before the first. */
 SIMTIE_API uint16_t simtie_status_word(const struct simtie_session *session);
 

@@ -22,6 +22,8 @@ struct card_line {
 	enum simtie_protocol protocol; /* T0 or T1 */
 	uint8_t atr[SIMTIE_ATR_MAX];
 	size_t atr_len;
+	bool over_the_air; /* whoever is near can listen: what is secret goes into a secure channel
+			    */
 };
 
 /* What a transport is asked for. */
