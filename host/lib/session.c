@@ -1,6 +1,8 @@
 #include "session.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,14 +66,27 @@ int simtie_open(const struct simtie_options *options, struct simtie_session **se
 	return error ? error : session_on(link, &line, options, session);
 }
 
+/* A signal that comes in the midst waits, so that its handler finds either the whole session, for
+ * simtie_abandon(), or NULL. */
 void simtie_close(struct simtie_session **session)
 {
+	sigset_t all, before;
+
 	if (!session || !*session)
 		return;
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
 	(*session)->link.transport->close((*session)->link.state);
 	bytes_wipe(*session, sizeof **session);
 	free(*session);
 	*session = NULL;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void simtie_abandon(const struct simtie_session *session)
+{
+	if (session && session->link.transport->abandon)
+		session->link.transport->abandon(session->link.state);
 }
 
 int simtie_reset(struct simtie_session *session)

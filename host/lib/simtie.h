@@ -108,6 +108,9 @@ struct simtie_options {
 	/*
 	 * Which card. "loop:" is a new virtual card in this process, gone with the session;
 	 * "loop:FILE" keeps its state in a file that simtie-card can use as well, one at a time.
+	 * "at:PORT[,SPEED][,csim|cgla]" is the SIM in a modem, by its AT commands at a serial port,
+	 * at 115200 bits a second unless told otherwise, with +CCHO and +CGLA where the modem has
+	 * them, else +CSIM; it does not tell the answer to reset, whose length is then 0.
 	 * Anything else is a PC/SC reader, the first rule that fits counts:
 	 *   - NULL or "": the only reader; of several, the only one with a card in it;
 	 *   - decimal digits: an index into simtie_readers(), if there are that many readers;
@@ -144,8 +147,15 @@ SIMTIE_API int simtie_open(const struct simtie_options *options, struct simtie_s
  * caller's pointer. NULL, or a pointer to NULL, is fine. */
 SIMTIE_API void simtie_close(struct simtie_session **session);
 
+/* For a handler of a signal that is about to end the process, in the thread that uses the session
+ * or while none does: does what must not be left undone outside this process, which is to close the
+ * logical channel that a modem has open. At most some seconds. The session is then good for
+ * simtie_close() alone. NULL is fine. */
+SIMTIE_API void simtie_abandon(const struct simtie_session *session);
+
 /* Resets the card. Everything volatile in it is gone; the applet has to be selected again, and the
- * calls below go to the basic channel. */
+ * calls below go to the basic channel. A SIM in a modem gets a new logical channel instead, which
+ * comes to the same for what the applet keeps; the phone's own work on it goes on. */
 SIMTIE_API int simtie_reset(struct simtie_session *session);
 
 /* Name of the reader, answer to reset (both belong to the session) and protocol, never ANY. */

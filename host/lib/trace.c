@@ -177,10 +177,19 @@ static void trace_close(void *state)
 	free(trace);
 }
 
+static void trace_abandon(void *state)
+{
+	struct trace *trace = state;
+
+	if (trace->inner.transport->abandon)
+		trace->inner.transport->abandon(trace->inner.state);
+}
+
 static const struct transport transport_trace = {
 	.transmit = trace_transmit,
 	.reset = trace_reset,
 	.close = trace_close,
+	.abandon = trace_abandon,
 };
 
 static bool is_capture(const char *path)

@@ -5,6 +5,7 @@
 /* The first whose prefix fits counts; PC/SC's is empty and fits everything. */
 static const struct transport *const transports[] = {
 	&transport_loop,
+	&transport_at,
 	&transport_pcsc,
 };
 

@@ -21,7 +21,8 @@ struct card_line {
 	char reader[SIMTIE_READER_NAME_MAX];
 	enum simtie_protocol protocol; /* T0 or T1 */
 	uint8_t atr[SIMTIE_ATR_MAX];
-	size_t atr_len;
+	size_t atr_len;    /* 0 where the way to the card does not tell it */
+	bool fetches;      /* who is in between may fetch an answer that no Le asked for */
 	bool over_the_air; /* whoever is near can listen: what is secret goes into a secure channel
 			    */
 };
@@ -54,6 +55,10 @@ struct transport {
 
 	/* Lets go of the card and frees the state; bounded in time like the others. */
 	void (*close)(void *state);
+
+	/* NULL, or what has to be done when a signal ends the process, wherever it comes: safe in a
+	 * signal handler, in time bounded like the others. Only close() may follow. */
+	void (*abandon)(void *state);
 };
 
 /* A transport in use. */
@@ -65,6 +70,7 @@ struct link {
 /* libpcsclite (pcsc.c), and the virtual card in this process (loop.c). */
 extern const struct transport transport_pcsc;
 extern const struct transport transport_loop;
+extern const struct transport transport_at; /* a SIM in a modem (at.c) */
 
 /*
  * Opens what `reader` names: the transport whose prefix it begins with, else PC/SC. NULL is "".
