@@ -14,8 +14,10 @@ CFLAGS   ?= -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 CFLAGS_ALL = -std=c11 $(WARNINGS) -fPIC -fvisibility=hidden -fstack-protector-strong $(CFLAGS)
 CPPFLAGS_ALL = -Iapdu-specs/gen $(CPPFLAGS)
 LDLIBS_CARD := -lmbedcrypto
-LDLIBS_LIB  := -lpcsclite -lmbedcrypto -lcrypto -lcbor -ljansson -lpthread
+LDLIBS_LIB  := -lpcsclite -lmbedcrypto -lcrypto -lcbor -ljansson -lz -lpthread
+LDLIBS_SERVICE := -levent_openssl -levent_pthreads -levent_extra -levent_core -lssl -lsqlite3 -lpq -lconfig
 PCSC_CFLAGS  = $(shell pkg-config --cflags libpcsclite 2>/dev/null)
+PQ_CFLAGS    = $(shell pkg-config --cflags libpq 2>/dev/null)
 
 ifdef SANITIZE
 B := build/sanitize
@@ -35,6 +37,7 @@ CARD_SRC  := $(wildcard applet/core/*.c applet/crypto/*.c applet/port/posix/*.c)
 VPCD_SRC  := $(wildcard applet/port/vpcd/*.c)
 LIB_SRC   := $(wildcard host/lib/*.c)
 TOOL_SRC  := $(wildcard host/tool/*.c)
+SERVE_SRC := $(wildcard host/registry/*.c host/service/*.c)
 HELP_SRC  := $(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c))
 TESTS     := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZERS   := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -44,6 +47,9 @@ obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 CARD_OBJ := $(call obj,$(CARD_SRC))
 LIB_OBJ  := $(call obj,$(LIB_SRC))
 TOOL_OBJ := $(call obj,$(TOOL_SRC))
+SERVE_OBJ := $(call obj,$(filter-out host/service/main.c,$(SERVE_SRC)))
+# Tests of the services link these; other tests do without.
+SERVE_LIB := $(if $(SERVE_OBJ),$(B)/libservice.a)
 
 # What a room may see. The card's core sees itself and the contract.
 $(B)/obj/applet/%.o: CPPFLAGS_ALL += -Iapplet/core -Iapplet
@@ -52,10 +58,13 @@ $(B)/obj/applet/port/%.o: CPPFLAGS_ALL += -D_GNU_SOURCE
 $(B)/obj/host/%.o: CPPFLAGS_ALL += -D_GNU_SOURCE -Iapplet/core -Iapplet -Ihost/lib $(PCSC_CFLAGS) \
 				   -DSIMTIE_VERSION='"$(VERSION)"'
 $(B)/obj/tests/%.o: CPPFLAGS_ALL += -D_GNU_SOURCE -Iapplet/core -Iapplet -Ihost/lib -Ihost/tool \
-				    -Itests/unit $(PCSC_CFLAGS)
+				    -Ihost/registry -Ihost/service -Itests/unit $(PCSC_CFLAGS)
+$(B)/obj/host/registry/%.o $(B)/obj/host/service/%.o: CPPFLAGS_ALL += -Ihost/registry -Ihost/service \
+				    $(PQ_CFLAGS)
 
 .PHONY: all
-all: $(B)/simtie $(B)/simtie-card $(B)/libsimtie.so ## build tool, library and virtual SIM
+all: $(B)/simtie $(B)/simtie-card $(B)/libsimtie.so ## build tool, services, library and virtual SIM
+all: $(if $(wildcard host/service/main.c),$(B)/simtied)
 
 .SECONDARY: # keep the objects of the tests
 $(B)/obj/%.o: %.c
@@ -71,6 +80,11 @@ $(B)/%.a:
 $(B)/libsimtie.so: $(LIB_OBJ) $(CARD_OBJ) host/lib/libsimtie.map
 	$(link) -shared -Wl,-soname,libsimtie.so.$(SOVERSION) -Wl,-z,defs \
 		-Wl,--version-script=host/lib/libsimtie.map $(LIB_OBJ) $(CARD_OBJ) $(LDLIBS_LIB)
+
+$(B)/libservice.a: $(SERVE_OBJ)
+
+$(B)/simtied: $(call obj,host/service/main.c) $(SERVE_LIB) $(B)/libsimtie.a
+	$(link) $^ $(LDLIBS_SERVICE) $(LDLIBS_LIB)
 
 $(B)/simtie: $(TOOL_OBJ) $(B)/libsimtie.a
 	$(link) $^ $(LDLIBS_LIB)
@@ -100,13 +114,13 @@ WRAP_test_selftest := $(addprefix -Wl$(comma)--wrap=,crypto_init crypto_sha256 c
 # test_secure_cost counts the card's calls of AES, and fails them.
 WRAP_test_secure_cost := $(addprefix -Wl$(comma)--wrap=,crypto_cmac crypto_cbc_encrypt crypto_cbc_decrypt)
 
-$(B)/tests/%: $(B)/obj/tests/unit/%.o $(call obj,$(HELP_SRC)) $(B)/libsimtie.a
+$(B)/tests/%: $(B)/obj/tests/unit/%.o $(call obj,$(HELP_SRC)) $(SERVE_LIB) $(B)/libsimtie.a
 	@mkdir -p $(@D)
-	$(link) $^ $(WRAP_$*) -lcmocka $(LDLIBS_LIB)
+	$(link) $^ $(WRAP_$*) -lcmocka $(LDLIBS_SERVICE) $(LDLIBS_LIB)
 
-$(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libsimtie.a
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(SERVE_LIB) $(B)/libsimtie.a
 	@mkdir -p $(@D)
-	$(link) $^ $(LDLIBS_LIB)
+	$(link) $^ $(LDLIBS_SERVICE) $(LDLIBS_LIB)
 
 $(B)/check_vectors: $(call obj,$(wildcard tests/vectors/*.c)) $(B)/libsimtie.a
 	$(link) $^ $(LDLIBS_LIB)
@@ -143,9 +157,9 @@ fuzzers:
 
 .PHONY: fuzz-bins
 fuzz-bins: $(FUZZ_BINS)
-$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(call obj,$(HELP_SRC)) $(B)/libsimtie.a
+$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(call obj,$(HELP_SRC)) $(SERVE_LIB) $(B)/libsimtie.a
 	@mkdir -p $(@D)
-	$(link) -fsanitize=fuzzer $^ -lcmocka $(LDLIBS_LIB)
+	$(link) -fsanitize=fuzzer $^ -lcmocka $(LDLIBS_SERVICE) $(LDLIBS_LIB)
 
 FUZZ_SECONDS ?= 60
 fuzz: fuzzers ## fuzz each target for FUZZ_SECONDS (60) from its corpus

@@ -1,0 +1,157 @@
+-- The operator's registry. Every table that concerns a subscriber begins its key with (hi) or
+-- (hi, lo): 128 bits of HMAC-SHA-256 over the number, split in two. hi is what an engine that spreads
+-- tables over machines spreads by; all rows of a subscriber, and all that one transaction touches,
+-- lie together.
+--
+-- Times are milliseconds since 1970 UTC. A column `sealed` is AES-256-GCM under the key `key_id`,
+-- bound to its table and its row's key; what is in it is said beside it. `service` is 64 bits of
+-- HMAC-SHA-256 over subscriber and audience: it says whether two rows of one subscriber are of one
+-- messenger, and nothing about two subscribers.
+
+CREATE TABLE subscribers (
+	hi INTEGER NOT NULL,
+	lo INTEGER NOT NULL,
+	state INTEGER NOT NULL,             -- 1 active, 2 suspended, 3 terminated, 4 ported out
+	card BYTEA,                         -- first 16 bytes of SHA-256 of device_public; null: no card
+	card_state INTEGER NOT NULL,        -- 0 no card, 1 good, 2 suspended: cloned or reported stolen
+	device_public BYTEA,                -- uncompressed point, 65 bytes
+	sim_changed_at INTEGER,             -- null: never since import
+	updated_at INTEGER NOT NULL,
+	key_id INTEGER NOT NULL,
+	sealed BYTEA NOT NULL,              -- chain code (32 bytes, zeros without a card), number (ASCII)
+	PRIMARY KEY (hi, lo)
+);
+
+-- Cards that no subscriber has yet, by HMAC over the ICCID.
+CREATE TABLE stock (
+	hi INTEGER NOT NULL,
+	lo INTEGER NOT NULL,
+	device_public BYTEA NOT NULL,
+	imported_at INTEGER NOT NULL,
+	key_id INTEGER NOT NULL,
+	sealed BYTEA NOT NULL,              -- chain code (32 bytes), ICCID (ASCII)
+	PRIMARY KEY (hi, lo)
+);
+
+-- Every counter value that was accepted, for ever: none is accepted twice.
+CREATE TABLE attestations (
+	hi INTEGER NOT NULL,
+	lo INTEGER NOT NULL,
+	card BYTEA NOT NULL,
+	counter INTEGER NOT NULL,
+	service INTEGER NOT NULL,
+	digest BYTEA NOT NULL,              -- SHA-256 of the token
+	at INTEGER NOT NULL,
+	PRIMARY KEY (hi, lo, card, counter)
+);
+
+-- The highest counter that each service has seen of a card.
+CREATE TABLE counters (
+	hi INTEGER NOT NULL,
+	lo INTEGER NOT NULL,
+	card BYTEA NOT NULL,
+	service INTEGER NOT NULL,
+	counter INTEGER NOT NULL,
+	PRIMARY KEY (hi, lo, card, service)
+);
+
+CREATE TABLE verifications (
+	hi INTEGER NOT NULL,
+	id BYTEA NOT NULL,                  -- 16 bytes; hi can be read from it with the operator's key
+	lo INTEGER NOT NULL,
+	service INTEGER NOT NULL,
+	idempotency BYTEA,                  -- 16 bytes of HMAC over the client's key, or null
+	state INTEGER NOT NULL,             -- 1 pending, 2 verified, 3 not verified, 4 expired
+	reason INTEGER NOT NULL,            -- enum verification_reason; 0 none
+	accepted_at INTEGER NOT NULL,
+	deadline_at INTEGER NOT NULL,       -- by the wall clock: for order, and for other machines
+	boot BYTEA NOT NULL,                -- the machine's boot that accepted it, 16 bytes
+	boot_ms INTEGER NOT NULL,           -- CLOCK_BOOTTIME of it then, milliseconds
+	decided_at INTEGER,
+	counter INTEGER,                    -- opened, of a verified one
+	status_list INTEGER,                -- of its credential
+	status_index INTEGER,
+	purge_at INTEGER NOT NULL,
+	key_id INTEGER NOT NULL,
+	sealed BYTEA NOT NULL,              -- pending: the request; decided: the answer's credential
+	PRIMARY KEY (hi, id)
+);
+CREATE UNIQUE INDEX verifications_idempotency ON verifications (hi, lo, service, idempotency)
+	WHERE idempotency IS NOT NULL;
+CREATE INDEX verifications_pending ON verifications (deadline_at) WHERE state = 1;
+CREATE INDEX verifications_purge ON verifications (purge_at);
+
+CREATE TABLE registrations (
+	hi INTEGER NOT NULL,
+	id BYTEA NOT NULL,                  -- the verification's
+	lo INTEGER NOT NULL,
+	service INTEGER NOT NULL,
+	state INTEGER NOT NULL,             -- 1 registered, 2 ended by the messenger, 3 by an event
+	status_list INTEGER,
+	status_index INTEGER,
+	ended_at INTEGER,
+	purge_at INTEGER,                   -- null while it stands
+	key_id INTEGER NOT NULL,
+	sealed BYTEA NOT NULL,              -- JSON: service, identificationCode, registeredAt, counter
+	PRIMARY KEY (hi, id)
+);
+CREATE INDEX registrations_subscriber ON registrations (hi, lo);
+CREATE INDEX registrations_purge ON registrations (purge_at) WHERE purge_at IS NOT NULL;
+
+-- Notices to messengers that are not delivered yet, or were of late.
+CREATE TABLE outbox (
+	hi INTEGER NOT NULL,
+	id BYTEA NOT NULL,                  -- 16 random bytes: the notice's jti
+	state INTEGER NOT NULL,             -- 1 queued, 2 delivered, 3 given up
+	due_at INTEGER NOT NULL,            -- when to try next
+	expires_at INTEGER NOT NULL,
+	attempts INTEGER NOT NULL,
+	claimed_until INTEGER NOT NULL,     -- a daemon is at it until then
+	created_at INTEGER NOT NULL,
+	last_error TEXT,
+	key_id INTEGER NOT NULL,
+	sealed BYTEA NOT NULL,              -- JSON: service, registration, event
+	PRIMARY KEY (hi, id)
+);
+CREATE INDEX outbox_due ON outbox (due_at) WHERE state = 1;
+
+-- Status lists (IETF Token Status List): one bit a credential, its index drawn at random.
+CREATE TABLE status_lists (
+	list INTEGER PRIMARY KEY,
+	size INTEGER NOT NULL,              -- bits
+	opened_at INTEGER NOT NULL,
+	full_at INTEGER                     -- null: indexes are still drawn from it
+);
+CREATE TABLE status_entries (
+	list INTEGER NOT NULL,
+	idx INTEGER NOT NULL,
+	revoked_at INTEGER,                 -- null: valid
+	PRIMARY KEY (list, idx)
+);
+
+-- The audit log: one hash chain for each connection that writes, so that none waits for another.
+CREATE TABLE audit (
+	chain TEXT NOT NULL,
+	seq INTEGER NOT NULL,               -- from 1, without gaps
+	at INTEGER NOT NULL,
+	hi INTEGER,                         -- whom it concerns; null: nobody alone
+	lo INTEGER,
+	key_id INTEGER NOT NULL,
+	sealed BYTEA NOT NULL,              -- JSON: actor, action, reason
+	mac BYTEA NOT NULL,                 -- HMAC-SHA-256 over the one before and this line's plaintext
+	PRIMARY KEY (chain, seq)
+);
+CREATE INDEX audit_subscriber ON audit (hi, lo);
+CREATE TABLE audit_heads (
+	chain TEXT PRIMARY KEY,
+	seq INTEGER NOT NULL,
+	mac BYTEA NOT NULL
+);
+
+-- How far each import has come.
+CREATE TABLE imports (
+	name TEXT PRIMARY KEY,
+	position INTEGER NOT NULL,          -- bytes of the file that are in
+	lines INTEGER NOT NULL,
+	updated_at INTEGER NOT NULL
+);

@@ -1,0 +1,40 @@
+/*
+ * Notices to messengers, durable until delivered or too old.
+ *
+ * Owns the rows and the schedule: first try after a random few seconds, then back-off with jitter,
+ * given up after 24 hours. Refuses to know how a notice is sent.
+ */
+#ifndef SIMTIE_REGISTRY_OUTBOX_H
+#define SIMTIE_REGISTRY_OUTBOX_H
+
+#include "db.h"
+#include "simtie-service.h"
+#include "vault.h"
+
+/* Queues a notice about one registration, in the caller's transaction. */
+int outbox_put(struct db *db, const struct vault *vault, int64_t hi, const char *audience,
+	       const uint8_t registration[static VAULT_ID_SIZE], enum simtie_event event);
+
+struct outbox_entry {
+	int64_t hi;
+	uint8_t id[VAULT_ID_SIZE];
+	unsigned attempts;
+	int64_t created_at, due_at, expires_at;
+	char audience[SIMTIE_AUDIENCE_MAX + 1];
+	uint8_t registration[VAULT_ID_SIZE];
+	enum simtie_event event;
+	char last_error[161];
+};
+
+/* Takes up to `room` entries that are due, for `claim_ms`: no other daemon takes them meanwhile. */
+int outbox_claim(struct db *db, const struct vault *vault, unsigned claim_ms,
+		 struct outbox_entry *entries, size_t room, size_t *count);
+
+/* What became of one: delivered (error NULL), or when to try again. */
+int outbox_done(struct db *db, const struct outbox_entry *entry, const char *error);
+
+/* Those not delivered, oldest first, for a person to look at; the text is borrowed for the call. */
+int outbox_list(struct db *db, const struct vault *vault,
+		void (*see)(void *context, const struct outbox_entry *entry), void *context);
+
+#endif

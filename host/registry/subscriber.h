@@ -1,0 +1,60 @@
+/*
+ * Subscribers and the cards in use, as rows.
+ *
+ * Owns the rows' form: the blind index by number, what is sealed. Refuses to list: a subscriber is
+ * found by number, one at a time.
+ */
+#ifndef SIMTIE_REGISTRY_SUBSCRIBER_H
+#define SIMTIE_REGISTRY_SUBSCRIBER_H
+
+#include "db.h"
+#include "simtie-service.h"
+#include "simtie-token.h"
+#include "vault.h"
+
+#define SUBSCRIBER_CARD_SIZE 16
+
+enum subscriber_state {
+	SUBSCRIBER_ACTIVE = 1,
+	SUBSCRIBER_SUSPENDED = 2,
+	SUBSCRIBER_TERMINATED = 3,
+	SUBSCRIBER_PORTED_OUT = 4,
+};
+
+enum subscriber_card {
+	SUBSCRIBER_CARD_NONE = 0,
+	SUBSCRIBER_CARD_GOOD = 1,
+	SUBSCRIBER_CARD_SUSPENDED = 2, /* cloned, or reported stolen */
+};
+
+struct subscriber {
+	struct vault_index index;
+	enum subscriber_state state;
+	enum subscriber_card card_state;
+	uint8_t card[SUBSCRIBER_CARD_SIZE];
+	struct simtie_card_key key; /* zeros without a card; the caller's to wipe */
+	char number[SIMTIE_NUMBER_SIZE];
+	int64_t sim_changed_at; /* wall ms; 0: never */
+};
+
+enum subscriber_lock { SUBSCRIBER_READ, SUBSCRIBER_LOCK };
+
+/* The index of a number. False: the library failed. */
+bool subscriber_index(const struct vault *vault, const char *number, struct vault_index *index);
+
+/*
+ * Finds one. *found says whether; when not, *subscriber has its index and, for whoever must spend
+ * the same time on it, a key that nobody has. SUBSCRIBER_LOCK holds the row until the transaction
+ * ends. An error of db.h; DB_ERR_DAMAGED when the row does not open.
+ */
+int subscriber_find(struct db *db, const struct vault *vault, const char *number,
+		    enum subscriber_lock lock, struct subscriber *subscriber, bool *found);
+
+/* Writes one, new or changed. `card` is made from key. */
+int subscriber_write(struct db *db, const struct vault *vault, struct subscriber *subscriber);
+
+/* 64 bits that tell whether two rows of this subscriber are of one audience. */
+bool subscriber_service(const struct vault *vault, const struct vault_index *index,
+			const char *audience, int64_t *service);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * Requests of ours to others: HTTPS over mutual TLS, from the event loop's thread.
+ *
+ * Owns connections (kept alive, a few per origin), their bounds in time and size, and the check of
+ * the other's certificate, name and role. Refuses redirects, plain HTTP, and answers over the
+ * bound.
+ */
+#ifndef SIMTIE_SERVICE_CLIENT_H
+#define SIMTIE_SERVICE_CLIENT_H
+
+#include <stddef.h>
+
+#include "bytes.h"
+
+struct service;
+struct client;
+
+struct client_answer {
+	int status;        /* HTTP; 0: there was no answer, and `error` says why */
+	const char *error; /* one sentence, static or borrowed for the call */
+	struct bytes body; /* borrowed for the call */
+};
+
+struct client_request {
+	const char *method; /* "POST" */
+	const char *url;    /* https://HOST[:PORT]/PATH */
+	const char *content_type;
+	struct bytes body;       /* copied */
+	const char *idempotency; /* or NULL */
+	const char *correlator;  /* or NULL */
+	unsigned timeout_ms;
+	/* Called once, in the event loop's thread. */
+	void (*done)(void *context, const struct client_answer *answer);
+	void *context;
+};
+
+/* From any thread. False: out of memory, or the URL is none of ours; done() is then not called. */
+bool client_send(struct service *service, const struct client_request *request);
+
+#endif

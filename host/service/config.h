@@ -1,0 +1,65 @@
+/*
+ * The configuration file (libconfig's syntax), and every limit that it can set.
+ *
+ * Owns parsing, defaults and the sentence for what is wrong, with file and line. Refuses unknown
+ * settings, so that a misspelt one is not a default in silence.
+ */
+#ifndef SIMTIE_SERVICE_CONFIG_H
+#define SIMTIE_SERVICE_CONFIG_H
+
+#include <libconfig.h>
+#include <stdbool.h>
+
+struct config_listener {
+	char address[64];    /* numeric */
+	unsigned short port; /* 0: any that is free, printed at the start */
+};
+
+/* What both roles have. Strings belong to the configuration. */
+struct config {
+	config_t file; /* roles read their own group, "operator" or "messenger", through
+			  config_role() */
+	const char *path;
+	const char *name;             /* of this daemon; the host's name by default */
+	const char *store;            /* "sqlite:FILE" or PostgreSQL's */
+	const char *keys;             /* vault's key file, or "fd:N" */
+	struct config_listener peers; /* mutual TLS */
+	bool has_public;
+	struct config_listener public; /* TLS without client certificates */
+	struct {
+		const char *certificate; /* PEM, chain included */
+		const char *key;
+		const char *client_ca;          /* who may sign peers' certificates */
+		const char *client_crl;         /* or NULL */
+		const char *public_certificate; /* or NULL: the same */
+		const char *public_key;
+	} tls;
+	unsigned workers, batch_max, queue_max;
+	struct {
+		unsigned body_max;        /* bytes, 16384 */
+		unsigned header_max;      /* bytes, 8192 */
+		unsigned idle_ms;         /* 5000: a connection that sends nothing, or too slowly */
+		unsigned connections_max; /* 4096 */
+		unsigned wait_max_s;      /* 30: of ?wait= */
+		unsigned rate;            /* requests a second and client; 0: no quota */
+		unsigned burst;
+	} limits;
+};
+
+/* 0, or -1 with a sentence on standard error. `role` is the group that is the role's own. */
+int config_open(const char *path, const char *role, struct config **config);
+void config_close(struct config **config);
+
+/* The role's group; never NULL after config_open(). */
+config_setting_t *config_role(const struct config *config);
+
+/* Reading of settings, each with its default; -1 and a sentence with file and line when it is there
+ * and wrong (type, range). What is read is noted: config_unknown() complains of the rest. */
+int config_text(struct config *config, config_setting_t *group, const char *name,
+		const char **value);
+int config_number(struct config *config, config_setting_t *group, const char *name, long min,
+		  long max, long *value);
+int config_flag(struct config *config, config_setting_t *group, const char *name, bool *value);
+int config_unknown(struct config *config);
+
+#endif

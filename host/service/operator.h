@@ -1,0 +1,106 @@
+/*
+ * The operator's role: its settings, its keys, and what its handlers share.
+ *
+ * Group "operator" of the configuration:
+ *   name = "mno.example";            the audience of attestations to the operator, and issuer of
+ * notices issuer_certificate, issuer_key   issues service credentials (P-256) signer_certificate,
+ * signer_key   signs status lists and notices sealing_certificate, sealing_key opens sealed numbers
+ *   base_url = "https://…"           where others reach this service: links, status lists
+ *   deadline_s = 1200; answer_within_ms = 1000; backlog_batch = 200 (0: this daemon decides no
+ * backlog) refusal_ms = 25                  a no is not sent before this retention_days = 180;
+ * verification_days = 30; credential_days = 365 status_list_size = 1048576; allow_virtual = false;
+ *   messengers = ( { audience = "chat.example"; notify = "https://…/v1/notices"; }, … );
+ */
+#ifndef SIMTIE_SERVICE_OPERATOR_H
+#define SIMTIE_SERVICE_OPERATOR_H
+
+#include "service.h"
+#include "simtie-service.h"
+#include "subscriber.h"
+
+struct operator_messenger {
+	const char *audience;
+	const char *notify; /* or NULL: it is told nothing */
+};
+
+struct operator
+{
+	struct service *service;
+	const char *name;
+	const char *base_url;
+	struct simtie_service_key *issuer, *signer, *sealing;
+	long deadline_s, answer_within_ms, backlog_batch, refusal_ms;
+	long retention_days, verification_days, credential_days, status_list_size;
+	bool allow_virtual;
+	struct operator_messenger *messengers;
+	size_t messenger_count;
+	struct operator_cache *cache; /* service keys already derived (operator_cache.c) */
+};
+
+/* Why a verification is not VERIFIED; stored, and part of the answer. The same one stands for an
+ * unknown number, a SIM that did not sign, and a card or subscriber that may not: who asks learns
+ * nothing about the person. */
+#define VERIFICATION_REASONS(X)                                                                    \
+	X(NONE, "")                                                                                \
+	X(NOT_CONFIRMED,                                                                           \
+	  "this number and this SIM do not belong together, or may not register now")              \
+	X(TOKEN_USED, "this attestation was counted before")                                       \
+	X(OLD_COUNTER, "this attestation is older than one already seen: send a fresh challenge")  \
+	X(TOKEN_REFUSED, "the attestation is not valid for this audience and challenge")           \
+	X(DEADLINE, "the deadline passed before an answer was found")
+
+enum verification_reason {
+#define VERIFICATION_REASON_ENUM(name, text) REASON_##name,
+	VERIFICATION_REASONS(VERIFICATION_REASON_ENUM)
+#undef VERIFICATION_REASON_ENUM
+};
+
+enum verification_state {
+	VERIFICATION_PENDING = 1,
+	VERIFICATION_VERIFIED = 2,
+	VERIFICATION_NOT_VERIFIED = 3,
+	VERIFICATION_EXPIRED = 4,
+};
+
+enum registration_state {
+	REGISTRATION_STANDS = 1,
+	REGISTRATION_ENDED = 2,
+	REGISTRATION_ENDED_BY_EVENT = 3,
+};
+
+/* ---- Handlers, each in the file of its name ---- */
+
+request_handler operator_verification_post; /* operator_verification.c */
+request_handler operator_verification_get;
+request_handler operator_registration_put; /* operator_registration.c */
+request_handler operator_registration_delete;
+request_handler operator_sim_swap_check; /* operator_sim_swap.c */
+request_handler operator_sim_swap_date;
+request_handler operator_me_challenge; /* operator_me.c */
+request_handler operator_me_registrations;
+request_handler operator_event_post;   /* operator_event.c */
+request_handler operator_records_post; /* operator_records.c */
+request_handler operator_status_get;   /* operator_status.c */
+request_handler operator_sealing_get;  /* operator_keys.c: the sealing certificate */
+
+/* ---- What they share ---- */
+
+/* Draws an index from an open status list, opening a new one when the last is half full. */
+int operator_status_draw(struct work *work, int64_t *list, int64_t *index);
+/* Sets a credential's bit. */
+int operator_status_revoke(struct work *work, int64_t list, int64_t index);
+/* "BASE/v1/status/LIST". */
+void operator_status_uri(const struct operator* op, int64_t list,
+			 char uri[static SIMTIE_STATUS_URI_MAX + 1]);
+
+/* Decides pending verifications, oldest deadline first (operator_backlog.c). */
+int operator_backlog_run(struct work *work, bool *more);
+/* Deletes what has outlived its time (operator_retention.c). */
+int operator_retention_run(struct work *work, bool *more);
+
+/* Sends what is due from the outbox (operator_outbox.c): started with the role, woken by "outbox".
+ */
+int operator_outbox_start(struct service *service, struct operator* op);
+int operator_outbox_run(struct work *work, bool *more);
+
+#endif

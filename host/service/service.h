@@ -1,0 +1,54 @@
+/*
+ * What one daemon consists of: configuration, engine, vault, signing keys, event loop.
+ *
+ * Owns the order of start and stop. A role (operator, messenger) is a table of routes and tasks and
+ * a state of its own; it knows nothing of sockets.
+ */
+#ifndef SIMTIE_SERVICE_SERVICE_H
+#define SIMTIE_SERVICE_SERVICE_H
+
+#include "client.h"
+#include "clock.h"
+#include "config.h"
+#include "engine.h"
+#include "metrics.h"
+#include "request.h"
+#include "vault.h"
+
+struct role {
+	const char *name; /* "operator" */
+	const struct route *routes;
+	size_t route_count;
+	const struct task *tasks;
+	size_t task_count;
+	/* Reads the role's own settings and keys; *state is handed back. Says on standard error
+	 * what is wrong; 0 or a negative value. */
+	int (*open)(struct service *service, void **state);
+	/* The event loop runs, jobs may be submitted. May be NULL. */
+	int (*start)(struct service *service, void *state);
+	/* SIGHUP: reads keys and settings anew that may change while it runs. May be NULL. */
+	int (*reload)(struct service *service, void *state);
+	void (*close)(void *state);
+};
+
+struct service {
+	const struct role *role;
+	void *state; /* the role's */
+	struct config *config;
+	struct engine *engine;
+	struct vault *vault;
+	struct metrics *metrics;
+	struct server *server; /* server.c's: listeners and the event loop */
+};
+
+extern const struct role role_operator;
+extern const struct role role_messenger;
+
+/* Runs until SIGTERM or SIGINT, then drains. Returns an exit code. */
+int service_run(const struct role *role, const char *config_path);
+
+/* Calls `run` in the event loop's thread, once, after `delay_ms`. From any thread. */
+bool service_later(struct service *service, unsigned delay_ms, void (*run)(void *context),
+		   void *context);
+
+#endif
