@@ -60,6 +60,10 @@ int config_text(struct config *config, config_setting_t *group, const char *name
 int config_number(struct config *config, config_setting_t *group, const char *name, long min,
 		  long max, long *value);
 int config_flag(struct config *config, config_setting_t *group, const char *name, bool *value);
+/* A list of groups, in parentheses: *list is NULL when it is absent. config_unknown() looks into
+ * each of its groups as well. */
+int config_list(struct config *config, config_setting_t *group, const char *name,
+		config_setting_t **list);
 int config_unknown(struct config *config);
 
 #endif

@@ -23,6 +23,9 @@ struct work {
 	struct db *db;     /* in a transaction */
 	const char *chain; /* this connection's audit chain, "NAME/1" */
 	int64_t waited_ms; /* how long the job stood in the queue */
+	/* How often the job is run again if it gives DB_ERR_BUSY now: with 0 it is the last time.
+	 * UINT_MAX for tasks. */
+	unsigned tries_left;
 };
 
 struct job {

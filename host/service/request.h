@@ -68,6 +68,9 @@ struct reply {
 	 * differ in time. */
 	unsigned not_before_ms;
 	const char *wake[REPLY_WAKES_MAX]; /* tasks to be woken after the commit */
+	/* Counted by metrics_count(), once, after the commit; literals. NULL: nothing. */
+	const char *count;
+	const char *count_labels;
 };
 
 typedef int request_handler(struct work *work, const struct request *request, struct reply *reply);
