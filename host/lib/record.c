@@ -275,22 +275,16 @@ static int record_parse(const json_t *root, struct simtie_record *record)
 	return record_check(record);
 }
 
-int simtie_record_read(const char *path, struct simtie_record *record)
+int simtie_record_parse(const char *text, size_t len, struct simtie_record *record)
 {
-	char text[RECORD_MAX + 1];
-	ssize_t len = file_read(path, text, sizeof(text));
 	json_error_t error = {0};
 	json_t *root = NULL;
 	const char *secret;
 	int result = SIMTIE_ERR_FORMAT;
 
 	memset(record, 0, sizeof(*record));
-	if (len < 0) {
-		bytes_wipe(text, sizeof(text));
-		return SIMTIE_ERR_FILE;
-	}
 	if (len <= RECORD_MAX)
-		root = json_loadb(text, (size_t)len, JSON_REJECT_DUPLICATES, &error);
+		root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
 	if (root)
 		result = record_parse(root, record);
 	else if (json_error_code(&error) == json_error_out_of_memory)
@@ -301,8 +295,20 @@ int simtie_record_read(const char *path, struct simtie_record *record)
 		bytes_wipe((char *)secret, strlen(secret));
 	json_decref(root);
 	bytes_wipe(&error, sizeof(error)); /* its text quotes what it stumbled on */
-	bytes_wipe(text, sizeof(text));
 	if (result != SIMTIE_OK)
 		bytes_wipe(record, sizeof(*record));
+	return result;
+}
+
+int simtie_record_read(const char *path, struct simtie_record *record)
+{
+	char text[RECORD_MAX + 1];
+	ssize_t len = file_read(path, text, sizeof(text));
+	int result = SIMTIE_ERR_FILE;
+
+	memset(record, 0, sizeof(*record));
+	if (len >= 0)
+		result = simtie_record_parse(text, (size_t)len, record);
+	bytes_wipe(text, sizeof(text));
 	return result;
 }

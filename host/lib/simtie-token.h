@@ -165,6 +165,10 @@ struct simtie_record {
 SIMTIE_API int simtie_record_write(const char *path, const struct simtie_record *record);
 SIMTIE_API int simtie_record_read(const char *path, struct simtie_record *record);
 
+/* The same of a record's text, at most 4096 bytes: SIMTIE_ERR_FORMAT, SIMTIE_ERR_MEMORY. The caller
+ * wipes the text. */
+SIMTIE_API int simtie_record_parse(const char *text, size_t len, struct simtie_record *record);
+
 #ifdef __cplusplus
 }
 #endif

@@ -142,8 +142,8 @@ int outbox_claim(struct db *db, const struct vault *vault, unsigned claim_ms,
 	static const char overdue[] =
 		"UPDATE outbox SET state = 3 WHERE state = 1 AND expires_at <= $1";
 	static const char due[] = COLUMNS " WHERE state = 1 AND (due_at <= $1 OR due_at > $2)"
-					  " AND (claimed_until <= $1 OR claimed_until > $3)"
-					  " ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED";
+					  " AND (claimed_until <= $1 OR claimed_until > $2)"
+					  " ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED";
 	static const char claim[] =
 		"UPDATE outbox SET claimed_until = $1 WHERE hi = $2 AND id = $3";
 	const int64_t now = clock_wall_ms();
@@ -152,9 +152,9 @@ int outbox_claim(struct db *db, const struct vault *vault, unsigned claim_ms,
 	*count = 0;
 	result = db_run(db, overdue, DB_VALUES(db_int(now)), NULL);
 	if (result == DB_OK)
-		result = db_query(db, due,
-				  DB_VALUES(db_int(now), db_int(now + PAUSE_LONGEST),
-					    db_int(now + PAUSE_LONGEST), db_int((int64_t)room)));
+		result = db_query(
+			db, due,
+			DB_VALUES(db_int(now), db_int(now + PAUSE_LONGEST), db_int((int64_t)room)));
 	if (result == DB_OK)
 		result = collect(db, vault, entries, room, count);
 	for (size_t i = 0; i < *count && result == DB_OK; i++)

@@ -22,14 +22,16 @@ CREATE TABLE subscribers (
 	PRIMARY KEY (hi, lo)
 );
 
--- Cards that no subscriber has yet, by HMAC over the ICCID.
+-- Cards that were made, by HMAC over the ICCID. One that a subscriber has leaves its row, without
+-- the chain code, so that no second subscriber gets it.
 CREATE TABLE stock (
 	hi INTEGER NOT NULL,
 	lo INTEGER NOT NULL,
+	taken INTEGER NOT NULL,             -- 1: a subscriber has it
 	device_public BYTEA NOT NULL,
 	imported_at INTEGER NOT NULL,
 	key_id INTEGER NOT NULL,
-	sealed BYTEA NOT NULL,              -- chain code (32 bytes), ICCID (ASCII)
+	sealed BYTEA,                       -- chain code (32 bytes); null when taken
 	PRIMARY KEY (hi, lo)
 );
 
