@@ -1,15 +1,26 @@
 /*
  * The operator's role: its settings, its keys, and what its handlers share.
  *
- * Group "operator" of the configuration:
- *   name = "mno.example";            the audience of attestations to the operator, and issuer of
- * notices issuer_certificate, issuer_key   issues service credentials (P-256) signer_certificate,
- * signer_key   signs status lists and notices sealing_certificate, sealing_key opens sealed numbers
- *   base_url = "https://…"           where others reach this service: links, status lists
- *   deadline_s = 1200; answer_within_ms = 1000; backlog_batch = 200 (0: this daemon decides no
- * backlog) refusal_ms = 25                  a no is not sent before this retention_days = 180;
- * verification_days = 30; credential_days = 365 status_list_size = 1048576; allow_virtual = false;
- *   messengers = ( { audience = "chat.example"; notify = "https://…/v1/notices"; }, … );
+ * Owns the group "operator" of the configuration:
+ *
+ *   name = "mno.example";            audience of attestations to the operator, issuer of notices
+ *   issuer_certificate, issuer_key   issues service credentials (P-256)
+ *   signer_certificate, signer_key   signs status lists and notices
+ *   sealing_certificate, sealing_key opens sealed numbers
+ *   base_url = "https://...";        where others reach this service: links, status lists
+ *   deadline_s = 1200;               after it a verification is EXPIRED
+ *   answer_within_ms = 1000;         what waits longer is answered PENDING
+ *   backlog_batch = 200;             0: this daemon decides no backlog
+ *   refusal_ms = 25;                 a no is not sent before this
+ *   retention_days = 180; verification_days = 30; credential_days = 365;
+ *   status_list_size = 1048576;      bits
+ *   status_tick_s = 60;              a status list changes at multiples of this
+ *   cache_size = 65536;              service keys kept
+ *   allow_virtual = false;           for development: virtual cards may register
+ *   messengers = ( { audience = "chat.example"; notify = "https://.../v1/notices"; }, ... );
+ *
+ * Refuses to start with any of the six files missing or not fitting. Only keys and certificates are
+ * read anew on SIGHUP; other settings want a restart.
  */
 #ifndef SIMTIE_SERVICE_OPERATOR_H
 #define SIMTIE_SERVICE_OPERATOR_H
@@ -28,14 +39,26 @@ struct operator
 	struct service *service;
 	const char *name;
 	const char *base_url;
-	struct simtie_service_key *issuer, *signer, *sealing;
+	/* Read each once per use: SIGHUP puts others in their place, and frees the old ones only
+	 * long after no handler can hold them. */
+	struct simtie_service_key *_Atomic issuer;
+	struct simtie_service_key *_Atomic signer;
+	struct simtie_service_key *_Atomic sealing;
+	struct operator_keys *keys; /* operator_keys.c */
 	long deadline_s, answer_within_ms, backlog_batch, refusal_ms;
-	long retention_days, verification_days, credential_days, status_list_size;
+	long retention_days, verification_days, credential_days;
+	long status_list_size, status_tick_s, cache_size;
 	bool allow_virtual;
 	struct operator_messenger *messengers;
 	size_t messenger_count;
-	struct operator_cache *cache; /* service keys already derived (operator_cache.c) */
+	struct operator_cache *cache;         /* service keys already derived (operator_cache.c) */
+	struct operator_status_cache *status; /* signed status lists (operator_status.c) */
 };
+
+static inline struct operator* operator_of(const struct work *work)
+{
+	return work->service->state;
+}
 
 /* Why a verification is not VERIFIED; stored, and part of the answer. The same one stands for an
  * unknown number, a SIM that did not sign, and a card or subscriber that may not: who asks learns
@@ -44,7 +67,7 @@ struct operator
 	X(NONE, "")                                                                                \
 	X(NOT_CONFIRMED,                                                                           \
 	  "this number and this SIM do not belong together, or may not register now")              \
-	X(TOKEN_USED, "this attestation was counted before")                                       \
+	X(TOKEN_USED, "this attestation was presented before")                                     \
 	X(OLD_COUNTER, "this attestation is older than one already seen: send a fresh challenge")  \
 	X(TOKEN_REFUSED, "the attestation is not valid for this audience and challenge")           \
 	X(DEADLINE, "the deadline passed before an answer was found")
@@ -85,13 +108,21 @@ request_handler operator_sealing_get;  /* operator_keys.c: the sealing certifica
 
 /* ---- What they share ---- */
 
-/* Draws an index from an open status list, opening a new one when the last is half full. */
+/* Draws an index from the open status list, opening another when that one is half full. */
 int operator_status_draw(struct work *work, int64_t *list, int64_t *index);
-/* Sets a credential's bit. */
+/* Sets a credential's bit; it shows from the next tick on. */
 int operator_status_revoke(struct work *work, int64_t list, int64_t index);
-/* "BASE/v1/status/LIST". */
-void operator_status_uri(const struct operator* op, int64_t list,
+/* "BASE/v1/status/LIST". False: the base is too long. */
+bool operator_status_uri(const struct operator* op, int64_t list,
 			 char uri[static SIMTIE_STATUS_URI_MAX + 1]);
+/* Opens the next list before draws begin to meet what is drawn. */
+int operator_status_run(struct work *work, bool *more);
+struct operator_status_cache *operator_status_new(void);
+void operator_status_free(struct operator_status_cache **cache);
+
+/* Reads the six files into op: 0, or -1 with a sentence on standard error, op as before. */
+int operator_keys_read(struct operator* op);
+void operator_keys_free(struct operator* op);
 
 /* Decides pending verifications, oldest deadline first (operator_backlog.c). */
 int operator_backlog_run(struct work *work, bool *more);

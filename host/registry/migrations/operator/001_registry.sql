@@ -35,14 +35,15 @@ CREATE TABLE stock (
 	PRIMARY KEY (hi, lo)
 );
 
--- Every counter value that was accepted, for ever: none is accepted twice.
+-- Every counter value that a card was seen to sign, for ever: none counts twice.
 CREATE TABLE attestations (
 	hi INTEGER NOT NULL,
 	lo INTEGER NOT NULL,
 	card BYTEA NOT NULL,
 	counter INTEGER NOT NULL,
 	service INTEGER NOT NULL,
-	digest BYTEA NOT NULL,              -- SHA-256 of the token
+	digest BYTEA NOT NULL,              -- SHA-256 of the token without its signature: who has
+	                                    -- one valid signature can make another over the same
 	at INTEGER NOT NULL,
 	PRIMARY KEY (hi, lo, card, counter)
 );
@@ -75,7 +76,8 @@ CREATE TABLE verifications (
 	status_index INTEGER,
 	purge_at INTEGER NOT NULL,
 	key_id INTEGER NOT NULL,
-	sealed BYTEA NOT NULL,              -- pending: the request; decided: the answer's credential
+	sealed BYTEA NOT NULL,              -- the request's fingerprint (32 bytes); then, pending:
+	                                    -- the request; decided: refusal (1), credential (DER)
 	PRIMARY KEY (hi, id)
 );
 CREATE UNIQUE INDEX verifications_idempotency ON verifications (hi, lo, service, idempotency)
@@ -130,6 +132,7 @@ CREATE TABLE status_entries (
 	revoked_at INTEGER,                 -- null: valid
 	PRIMARY KEY (list, idx)
 );
+CREATE INDEX status_revoked ON status_entries (list, idx) WHERE revoked_at IS NOT NULL;
 
 -- The audit log: one hash chain for each connection that writes, so that none waits for another.
 CREATE TABLE audit (
