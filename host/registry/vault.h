@@ -35,7 +35,8 @@ enum vault_error {
 	VAULT_ERR_FORMAT = -3,  /* not such a file, a number twice, no index key, no key */
 	VAULT_ERR_KEY = -4,     /* sealed under a key that is not in the file */
 	VAULT_ERR_DAMAGED = -5, /* does not open: changed, or moved here from another row */
-	VAULT_ERR_SIZE = -6,    /* over VAULT_PLAIN_MAX, or it does not fit the room given */
+	/* Over VAULT_PLAIN_MAX, or it does not fit the room given; no room for one more key. */
+	VAULT_ERR_SIZE = -6,
 	VAULT_ERR_LIBRARY = -7,
 };
 const char *vault_strerror(int error);
@@ -69,7 +70,7 @@ int vault_seal(const struct vault *vault, const struct vault_place *place, struc
 int vault_unseal(const struct vault *vault, const struct vault_place *place, uint32_t key_id,
 		 struct bytes sealed, uint8_t *out, size_t size, size_t *len);
 
-/* 128 bits of HMAC-SHA-256 under the index key over label || 00 || value. */
+/* 128 bits of HMAC-SHA-256, under a key derived from the index key, over label || 00 || value. */
 struct vault_index {
 	int64_t hi;
 	int64_t lo;
