@@ -1,0 +1,174 @@
+/*
+ * The operator's role: its table of routes and tasks, and its settings.
+ */
+#include "operator.h"
+
+#include "operator_cache.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BACKLOG_MS 500
+#define STATUS_MS  10000
+
+static const struct route routes[] = {
+	{"POST", "/v1/verifications", LISTEN_PEERS, PEER_MESSENGER, 0, 0,
+	 operator_verification_post},
+	{"GET", "/v1/verifications/{id}", LISTEN_PEERS, PEER_MESSENGER, 0, 0,
+	 operator_verification_get},
+	{"PUT", "/v1/registrations/{id}", LISTEN_PEERS, PEER_MESSENGER, 0, 0,
+	 operator_registration_put},
+	{"DELETE", "/v1/registrations/{id}", LISTEN_PEERS, PEER_MESSENGER, 0, 0,
+	 operator_registration_delete},
+	{"GET", "/v1/status/{list}", LISTEN_PEERS | LISTEN_PUBLIC, PEER_NONE, 0, 0,
+	 operator_status_get},
+	{"GET", "/v1/sealing-key", LISTEN_PEERS | LISTEN_PUBLIC, PEER_NONE, 0, 0,
+	 operator_sealing_get},
+};
+
+static const struct task tasks[] = {
+	{"backlog", BACKLOG_MS, operator_backlog_run},
+	{"status", STATUS_MS, operator_status_run},
+};
+
+static int read_text(struct operator* op, const char *name, const char **value)
+{
+	struct config *config = op->service->config;
+
+	if (config_text(config, config_role(config), name, value))
+		return -1;
+	if (*value)
+		return 0;
+	fprintf(stderr, "simtied: %s: group operator lacks %s\n", config->path, name);
+	return -1;
+}
+
+static int read_numbers(struct operator* op)
+{
+	const struct {
+		const char *name;
+		long min, max, value;
+		long *at;
+	} numbers[] = {
+		{"deadline_s", 1, 86400, 1200, &op->deadline_s},
+		{"answer_within_ms", 1, 60000, 1000, &op->answer_within_ms},
+		{"backlog_batch", 0, 10000, 200, &op->backlog_batch},
+		{"refusal_ms", 0, 10000, 25, &op->refusal_ms},
+		{"retention_days", 1, 3660, 180, &op->retention_days},
+		{"verification_days", 1, 366, 30, &op->verification_days},
+		{"credential_days", 1, 3660, 365, &op->credential_days},
+		{"status_list_size", 64, 16777216, 1048576, &op->status_list_size},
+		{"status_tick_s", 1, 3600, 60, &op->status_tick_s},
+		{"cache_size", 0, 16777216, 65536, &op->cache_size},
+	};
+	struct config *config = op->service->config;
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		*numbers[i].at = numbers[i].value;
+		if (config_number(config, config_role(config), numbers[i].name, numbers[i].min,
+				  numbers[i].max, numbers[i].at))
+			return -1;
+	}
+	if (op->status_list_size % 8 == 0)
+		return 0;
+	fprintf(stderr, "simtied: %s: status_list_size must be a multiple of 8\n", config->path);
+	return -1;
+}
+
+static int read_messengers(struct operator* op)
+{
+	struct config *config = op->service->config;
+	config_setting_t *list = NULL;
+
+	if (config_list(config, config_role(config), "messengers", &list))
+		return -1;
+	if (!list)
+		return 0;
+	op->messenger_count = (size_t)config_setting_length(list);
+	op->messengers =
+		calloc(op->messenger_count ? op->messenger_count : 1, sizeof(*op->messengers));
+	if (!op->messengers)
+		return -1;
+	for (size_t i = 0; i < op->messenger_count; i++) {
+		config_setting_t *group = config_setting_get_elem(list, (unsigned)i);
+
+		if (config_text(config, group, "audience", &op->messengers[i].audience) ||
+		    config_text(config, group, "notify", &op->messengers[i].notify))
+			return -1;
+		if (!op->messengers[i].audience) {
+			fprintf(stderr, "simtied: %s: messenger %zu has no audience\n",
+				config->path, i + 1);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int read_settings(struct operator* op)
+{
+	struct config *config = op->service->config;
+	char uri[SIMTIE_STATUS_URI_MAX + 1];
+
+	if (read_text(op, "name", &op->name) || read_text(op, "base_url", &op->base_url) ||
+	    read_numbers(op) ||
+	    config_flag(config, config_role(config), "allow_virtual", &op->allow_virtual) ||
+	    read_messengers(op))
+		return -1;
+	if (strlen(op->name) > SIMTIE_AUDIENCE_MAX || !operator_status_uri(op, INT64_MAX, uri)) {
+		fprintf(stderr, "simtied: %s: name or base_url is too long\n", config->path);
+		return -1;
+	}
+	return 0;
+}
+
+static void operator_close(void *state)
+{
+	struct operator* op = state;
+
+	if (!op)
+		return;
+	operator_keys_free(op);
+	operator_cache_free(&op->cache);
+	operator_status_free(&op->status);
+	free(op->messengers);
+	free(op);
+}
+
+static int operator_open(struct service *service, void **state)
+{
+	struct operator* op = calloc(1, sizeof(*op));
+
+	*state = NULL;
+	if (!op)
+		return -1;
+	op->service = service;
+	if (read_settings(op) || operator_keys_read(op))
+		goto fail;
+	op->cache = operator_cache_new((size_t)op->cache_size);
+	op->status = operator_status_new();
+	if (!op->cache || !op->status)
+		goto fail;
+	*state = op;
+	return 0;
+fail:
+	operator_close(op);
+	return -1;
+}
+
+static int operator_reload(struct service *service, void *state)
+{
+	(void)service;
+	return operator_keys_read(state);
+}
+
+const struct role role_operator = {
+	.name = "operator",
+	.routes = routes,
+	.route_count = sizeof(routes) / sizeof(routes[0]),
+	.tasks = tasks,
+	.task_count = sizeof(tasks) / sizeof(tasks[0]),
+	.open = operator_open,
+	.reload = operator_reload,
+	.close = operator_close,
+};
