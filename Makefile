@@ -121,6 +121,10 @@ $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call obj,$(HELP_SRC)) $(SERVE_LIB) $(B)/
 	@mkdir -p $(@D)
 	$(link) $^ $(WRAP_$*) -lcmocka $(LDLIBS_SERVICE) $(LDLIBS_LIB)
 
+# The simulated modem as a program, for the end-to-end tests.
+$(B)/simtie-modem: $(B)/obj/tests/modem/simtie_modem.o $(B)/obj/tests/unit/modem.o $(B)/libapplet.a
+	$(link) $^ $(LDLIBS_CARD) -lpthread
+
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(SERVE_LIB) $(B)/libsimtie.a
 	@mkdir -p $(@D)
 	$(link) $^ $(LDLIBS_SERVICE) $(LDLIBS_LIB)
@@ -129,7 +133,7 @@ $(B)/check_vectors: $(call obj,$(wildcard tests/vectors/*.c)) $(B)/libsimtie.a
 	$(link) $^ $(LDLIBS_LIB)
 
 .PHONY: unit-tests benches
-unit-tests: $(TEST_BINS)
+unit-tests: $(TEST_BINS) $(B)/simtie-modem
 benches: $(BENCH_BINS) ## build the benchmarks into build/bench
 
 .PHONY: deps

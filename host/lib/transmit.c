@@ -72,8 +72,6 @@ static int send(struct simtie_session *session, const struct piece *piece, struc
 	uint32_t most = piece->ne;
 	int error = 0;
 
-	if (session->line.fetches && piece->data.len > 0)
-		most = APDU_NE_SHORT;
 	if (piece->wrapped) {
 		most = most ? APDU_NE_SHORT : session_secure_unasked(session);
 		error = session_secure_wrap(session, command, wrapped, sizeof wrapped,
@@ -82,6 +80,8 @@ static int send(struct simtie_session *session, const struct piece *piece, struc
 	}
 	if (!error)
 		error = session_exchange(session, command, data);
+	if (session->line.fetches && piece->data.len > 0)
+		most = APDU_NE_SHORT;
 	if (!error && data->len > most)
 		error = SIMTIE_ERR_PROTOCOL;
 	bytes_wipe(plain, sizeof plain);
