@@ -76,10 +76,12 @@ int config_flag(struct config *config, config_setting_t *group, const char *name
  * each of its groups as well. */
 int config_list(struct config *config, config_setting_t *group, const char *name,
 		config_setting_t **list);
+
+/* Complains of settings that nobody read. */
+int config_unknown(struct config *config);
+
 /* A sentence on standard error about a setting, with file and line. Returns -1. */
 int config_wrong(const struct config *config, const config_setting_t *setting, const char *format,
 		 ...) __attribute__((format(printf, 3, 4)));
-
-int config_unknown(struct config *config);
 
 #endif
