@@ -13,8 +13,8 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prot
 CFLAGS   ?= -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 CFLAGS_ALL = -std=c11 $(WARNINGS) -fPIC -fvisibility=hidden -fstack-protector-strong $(CFLAGS)
 CPPFLAGS_ALL = -Iapdu-specs/gen $(CPPFLAGS)
-LDLIBS_CARD := -lmbedcrypto
-LDLIBS_LIB  := -lpcsclite -lmbedcrypto -lcrypto -lcbor -ljansson -lz -lpthread
+LDLIBS_CARD := -lmbedcrypto -lnfc -lpthread
+LDLIBS_LIB  := -lpcsclite -lnfc -lmbedcrypto -lcrypto -lcbor -ljansson -lz -lpthread
 LDLIBS_SERVICE := -levent_openssl -levent_pthreads -levent_extra -levent_core -lssl -lsqlite3 -lpq -lconfig
 PCSC_CFLAGS  = $(shell pkg-config --cflags libpcsclite 2>/dev/null)
 PQ_CFLAGS    = $(shell pkg-config --cflags libpq 2>/dev/null)
@@ -33,8 +33,9 @@ link = $(call say,LINK,$@) $(CC) $(CFLAGS_ALL) -Wl,-z,relro,-z,now $(LDFLAGS) -o
 comma := ,
 
 # Sources, by room.
-CARD_SRC  := $(wildcard applet/core/*.c applet/crypto/*.c applet/port/posix/*.c)
-VPCD_SRC  := $(wildcard applet/port/vpcd/*.c)
+CARD_SRC  := $(wildcard applet/core/*.c applet/crypto/*.c applet/port/posix/*.c) \
+	     applet/port/nfc/claim.c applet/port/nfc/lock.c
+VPCD_SRC  := $(wildcard applet/port/vpcd/*.c applet/port/nfc/picc*.c)
 LIB_SRC   := $(wildcard host/lib/*.c)
 TOOL_SRC  := $(wildcard host/tool/*.c)
 SERVE_SRC := $(wildcard host/registry/*.c host/service/*.c)

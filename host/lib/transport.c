@@ -6,6 +6,7 @@
 static const struct transport *const transports[] = {
 	&transport_loop,
 	&transport_at,
+	&transport_nfc,
 	&transport_pcsc,
 };
 

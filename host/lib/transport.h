@@ -70,6 +70,9 @@ struct link {
 /* libpcsclite (pcsc.c), and the virtual card in this process (loop.c). */
 extern const struct transport transport_pcsc;
 extern const struct transport transport_loop;
+
+/* Contactless cards, through libnfc (nfc.c). */
+extern const struct transport transport_nfc;
 extern const struct transport transport_at; /* a SIM in a modem (at.c) */
 
 /*
