@@ -11,6 +11,10 @@
 
 #define BACKLOG_MS 500
 #define STATUS_MS  10000
+#define OUTBOX_MS  1000
+
+/* Bytes of one part of an import. */
+#define RECORDS_PART_MAX 1048576
 
 static const struct route routes[] = {
 	{"POST", "/v1/verifications", LISTEN_PEERS, PEER_MESSENGER, 0, 0,
@@ -25,11 +29,18 @@ static const struct route routes[] = {
 	 operator_status_get},
 	{"GET", "/v1/sealing-key", LISTEN_PEERS | LISTEN_PUBLIC, PEER_NONE, 0, 0,
 	 operator_sealing_get},
+	{"POST", "/sim-swap/v2/check", LISTEN_PEERS, PEER_MESSENGER, SCOPE_SIM_SWAP, 0,
+	 operator_sim_swap_check},
+	{"POST", "/sim-swap/v2/retrieve-date", LISTEN_PEERS, PEER_MESSENGER, SCOPE_SIM_SWAP, 0,
+	 operator_sim_swap_date},
+	{"POST", "/v1/admin/records", LISTEN_PEERS, PEER_ADMIN, SCOPE_RECORDS, RECORDS_PART_MAX,
+	 operator_records_post},
 };
 
 static const struct task tasks[] = {
 	{"backlog", BACKLOG_MS, operator_backlog_run},
 	{"status", STATUS_MS, operator_status_run},
+	{"outbox", OUTBOX_MS, operator_outbox_run},
 };
 
 static int read_text(struct operator* op, const char *name, const char **value)
@@ -131,6 +142,7 @@ static void operator_close(void *state)
 	operator_keys_free(op);
 	operator_cache_free(&op->cache);
 	operator_status_free(&op->status);
+	operator_outbox_free(&op->outbox);
 	free(op->messengers);
 	free(op);
 }
@@ -147,7 +159,8 @@ static int operator_open(struct service *service, void **state)
 		goto fail;
 	op->cache = operator_cache_new((size_t)op->cache_size);
 	op->status = operator_status_new();
-	if (!op->cache || !op->status)
+	op->outbox = operator_outbox_new();
+	if (!op->cache || !op->status || !op->outbox)
 		goto fail;
 	*state = op;
 	return 0;

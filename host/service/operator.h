@@ -52,6 +52,7 @@ struct operator
 	struct operator_messenger *messengers;
 	size_t messenger_count;
 	struct operator_cache *cache;         /* service keys already derived (operator_cache.c) */
+	struct operator_outbox *outbox;       /* notices under way (operator_outbox.c) */
 	struct operator_status_cache *status; /* signed status lists (operator_status.c) */
 };
 
@@ -129,9 +130,9 @@ int operator_backlog_run(struct work *work, bool *more);
 /* Deletes what has outlived its time (operator_retention.c). */
 int operator_retention_run(struct work *work, bool *more);
 
-/* Sends what is due from the outbox (operator_outbox.c): started with the role, woken by "outbox".
- */
-int operator_outbox_start(struct service *service, struct operator* op);
+/* Sends what is due from the outbox (operator_outbox.c). */
 int operator_outbox_run(struct work *work, bool *more);
+struct operator_outbox *operator_outbox_new(void);
+void operator_outbox_free(struct operator_outbox **outbox);
 
 #endif

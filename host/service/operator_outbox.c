@@ -1,0 +1,158 @@
+/*
+ * Sends notices to messengers: Security Event Tokens by push (RFC 8935), from the durable outbox.
+ *
+ * A notice is claimed, sent, and what became of it written down. A daemon that dies in between lets
+ * its claim run out, and the notice is sent again under the same id, which tells the messenger that
+ * it has it. What is in flight is bounded, so that one slow messenger costs memory to nobody.
+ */
+#include "operator.h"
+#include "outbox.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FLIGHTS_MAX 64
+#define TIMEOUT_MS  10000
+#define CLAIM_MS    60000 /* well over the time-out, so that no other daemon sends it meanwhile */
+
+struct operator_outbox {
+	atomic_uint flights; /* notices under way */
+};
+
+/* One notice under way, then the job that settles it. */
+struct flight {
+	struct job job; /* first: the engine knows no more of it */
+	struct service *service;
+	struct operator_outbox *outbox;
+	struct outbox_entry entry;
+	bool delivered;
+	char error[sizeof(((struct outbox_entry *)0)->last_error)];
+};
+
+static int settle(struct work *work, struct job *job)
+{
+	struct flight *flight = (struct flight *)job;
+
+	return outbox_done(work->db, &flight->entry, flight->delivered ? NULL : flight->error);
+}
+
+/* A settling that failed leaves the claim to run out. */
+static void settled(struct job *job, int result)
+{
+	struct flight *flight = (struct flight *)job;
+	struct metrics *metrics = flight->service->metrics;
+
+	if (result == DB_OK && flight->delivered)
+		metrics_count(metrics, "notices", "outcome=\"delivered\"", 1);
+	else
+		metrics_count(metrics, "notices", "outcome=\"failed\"", 1);
+	atomic_fetch_sub(&flight->outbox->flights, 1);
+	free(flight);
+}
+
+/* The event loop's thread: the messenger has answered, or has not. */
+static void answered(void *context, const struct client_answer *answer)
+{
+	struct flight *flight = context;
+
+	/* RFC 8935 asks for 202; who answers another success has it as well. */
+	flight->delivered = answer->status >= 200 && answer->status < 300;
+	if (answer->status)
+		snprintf(flight->error, sizeof(flight->error), "it answered %d", answer->status);
+	else
+		snprintf(flight->error, sizeof(flight->error), "%s", answer->error);
+	if (!engine_submit(flight->service->engine, &flight->job))
+		settled(&flight->job, DB_ERR_BUSY);
+}
+
+static const char *address_of(const struct operator* op, const char *audience)
+{
+	for (size_t i = 0; i < op->messenger_count; i++)
+		if (strcmp(op->messengers[i].audience, audience) == 0)
+			return op->messengers[i].notify;
+	return NULL;
+}
+
+/* The token of a notice, malloc()ed; NULL: the library failed. */
+static char *notice_text(const struct operator* op, const struct outbox_entry *entry)
+{
+	struct simtie_notice notice = {.event = entry->event, .issued_at = clock_wall_ms() / 1000};
+	char id[VAULT_ID_TEXT_SIZE], registration[VAULT_ID_TEXT_SIZE], *jwt = NULL;
+
+	vault_id_text(entry->id, id);
+	vault_id_text(entry->registration, registration);
+	snprintf(notice.issuer, sizeof(notice.issuer), "%s", op->name);
+	snprintf(notice.audience, sizeof(notice.audience), "%s", entry->audience);
+	snprintf(notice.id, sizeof(notice.id), "%s", id);
+	snprintf(notice.registration, sizeof(notice.registration), "%s", registration);
+	return simtie_notice_issue(op->signer, &notice, &jwt) ? NULL : jwt;
+}
+
+/* Sends one. False: it could not be sent off, and `error` says why. */
+static bool launch(struct operator* op, const struct outbox_entry *entry, const char **error)
+{
+	const char *url = address_of(op, entry->audience);
+	struct flight *flight = url ? calloc(1, sizeof(*flight)) : NULL;
+	char *jwt = flight ? notice_text(op, entry) : NULL;
+	bool sent = false;
+
+	*error = url ? "out of memory" : "no notify address is configured for this messenger";
+	if (jwt) {
+		const struct client_request request = {
+			.method = "POST",
+			.url = url,
+			.content_type = "application/secevent+jwt",
+			.body = bytes_of((const uint8_t *)jwt, strlen(jwt)),
+			.timeout_ms = TIMEOUT_MS,
+			.done = answered,
+			.context = flight,
+		};
+
+		flight->job = (struct job){.run = settle, .done = settled};
+		flight->service = op->service;
+		flight->outbox = op->outbox;
+		flight->entry = *entry;
+		atomic_fetch_add(&op->outbox->flights, 1);
+		sent = client_send(op->service, &request);
+		if (!sent) {
+			*error = "its notify address is no https:// address";
+			atomic_fetch_sub(&op->outbox->flights, 1);
+		}
+	}
+	free(jwt);
+	if (!sent)
+		free(flight);
+	return sent;
+}
+
+int operator_outbox_run(struct work *work, bool *more)
+{
+	struct operator* op = work->service->state;
+	const unsigned flights = atomic_load(&op->outbox->flights);
+	struct outbox_entry entries[FLIGHTS_MAX];
+	size_t room = flights < FLIGHTS_MAX ? FLIGHTS_MAX - flights : 0, count = 0;
+	const char *error;
+	int result = DB_OK;
+
+	if (room == 0)
+		return DB_OK;
+	result = outbox_claim(work->db, work->service->vault, CLAIM_MS, entries, room, &count);
+	for (size_t i = 0; i < count && result == DB_OK; i++)
+		if (!launch(op, &entries[i], &error))
+			result = outbox_done(work->db, &entries[i], error);
+	*more = count == room;
+	return result;
+}
+
+struct operator_outbox *operator_outbox_new(void)
+{
+	return calloc(1, sizeof(struct operator_outbox));
+}
+
+void operator_outbox_free(struct operator_outbox **outbox)
+{
+	free(*outbox);
+	*outbox = NULL;
+}
