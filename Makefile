@@ -48,7 +48,9 @@ obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 CARD_OBJ := $(call obj,$(CARD_SRC))
 LIB_OBJ  := $(call obj,$(LIB_SRC))
 TOOL_OBJ := $(call obj,$(TOOL_SRC))
-SERVE_OBJ := $(call obj,$(filter-out host/service/main.c,$(SERVE_SRC)))
+MIGRATIONS := $(wildcard host/registry/migrations/*/*.sql)
+SERVE_OBJ := $(call obj,$(filter-out host/service/main.c,$(SERVE_SRC))) \
+	     $(if $(MIGRATIONS),$(B)/obj/gen/migrations.o)
 # Tests of the services link these; other tests do without.
 SERVE_LIB := $(if $(SERVE_OBJ),$(B)/libservice.a)
 
@@ -83,6 +85,14 @@ $(B)/libsimtie.so: $(LIB_OBJ) $(CARD_OBJ) host/lib/libsimtie.map
 		-Wl,--version-script=host/lib/libsimtie.map $(LIB_OBJ) $(CARD_OBJ) $(LDLIBS_LIB)
 
 $(B)/libservice.a: $(SERVE_OBJ)
+
+$(B)/gen/migrations.c: host/registry/embed_migrations.py $(MIGRATIONS)
+	@mkdir -p $(@D)
+	$(call say,GEN,$@) python3 $< host/registry/migrations > $@.new && mv $@.new $@
+
+$(B)/obj/gen/migrations.o: $(B)/gen/migrations.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<) $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -Iapplet/core -Ihost/registry -MMD -MP -c $< -o $@
 
 $(B)/simtied: $(call obj,host/service/main.c) $(SERVE_LIB) $(B)/libsimtie.a
 	$(link) $^ $(LDLIBS_SERVICE) $(LDLIBS_LIB)
