@@ -1,0 +1,268 @@
+/*
+ * The queue, the workers that take from it, and the engine's start and end.
+ */
+#include "engine_internal.h"
+
+#include "monotonic.h"
+#include "service.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROBE_S 1 /* how often a store that failed is tried while nothing comes */
+
+void engine_turn_take(struct engine *engine)
+{
+	if (engine->one_writer)
+		turn_take(&engine->turn);
+}
+
+void engine_turn_give(struct engine *engine)
+{
+	if (engine->one_writer)
+		turn_give(&engine->turn);
+}
+
+void engine_back_off(struct engine_thread *thread, unsigned attempt)
+{
+	long ms = 1 + rand_r(&thread->seed) % (5L << attempt);
+	struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+
+	nanosleep(&time, NULL);
+}
+
+void engine_note(struct engine_thread *thread, int result)
+{
+	struct metrics *metrics = thread->engine->service ? thread->engine->service->metrics : NULL;
+	bool good = result == DB_OK;
+
+	if (metrics)
+		metrics_count(metrics, "transactions",
+			      good                    ? "outcome=\"committed\""
+			      : result == DB_ERR_BUSY ? "outcome=\"locked\""
+						      : "outcome=\"failed\"",
+			      1);
+	if (result == DB_ERR_BUSY || result == DB_ERR_CONFLICT)
+		return;
+	if (atomic_exchange(&thread->good, good) != good)
+		fprintf(stderr,
+			good ? "simtied: %s: the store answers again\n" : "simtied: %s: %s (%s)\n",
+			thread->chain, db_strerror(result), db_detail(thread->db));
+}
+
+/* Takes what has queued up, at most batch_max; the mutex is held. */
+static size_t take(struct engine *engine, struct job **batch)
+{
+	size_t count = 0;
+
+	while (engine->head && count < engine->batch_max) {
+		batch[count++] = engine->head;
+		engine->head = engine->head->next;
+	}
+	if (!engine->head)
+		engine->tail = &engine->head;
+	engine->waiting -= (unsigned)count;
+	return count;
+}
+
+/* Waits for a job. False: the engine stops and nothing is left. *probe: nothing came for a while,
+ * and the store failed the last time. */
+static bool wait(struct engine_thread *thread, bool *probe)
+{
+	struct engine *engine = thread->engine;
+	struct timespec until;
+	bool go_on;
+	int status = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += PROBE_S;
+	pthread_mutex_lock(&engine->mutex);
+	while (!engine->head && !engine->stopping && status != ETIMEDOUT) {
+		if (atomic_load(&thread->good))
+			pthread_cond_wait(&engine->jobs, &engine->mutex);
+		else
+			status = pthread_cond_timedwait(&engine->jobs, &engine->mutex, &until);
+	}
+	*probe = !engine->head && !engine->stopping;
+	go_on = engine->head || !engine->stopping;
+	pthread_mutex_unlock(&engine->mutex);
+	return go_on;
+}
+
+static void *work(void *argument)
+{
+	struct engine_thread *thread = argument;
+	struct engine *engine = thread->engine;
+	bool probe;
+
+	while (wait(thread, &probe)) {
+		size_t count;
+
+		if (probe) {
+			engine_probe(thread);
+			continue;
+		}
+		/* The turn first: what queues up while others write goes into one transaction. */
+		engine_turn_take(engine);
+		pthread_mutex_lock(&engine->mutex);
+		count = take(engine, thread->batch);
+		pthread_mutex_unlock(&engine->mutex);
+		engine_batch(thread, thread->batch, count);
+	}
+	return NULL;
+}
+
+bool engine_submit(struct engine *engine, struct job *job)
+{
+	bool taken;
+
+	job->queued_ms = monotonic_ms();
+	job->next = NULL;
+	pthread_mutex_lock(&engine->mutex);
+	taken = !engine->stopping && engine->waiting < engine->queue_max;
+	if (taken) {
+		*engine->tail = job;
+		engine->tail = &job->next;
+		engine->waiting++;
+		pthread_cond_signal(&engine->jobs);
+	}
+	pthread_mutex_unlock(&engine->mutex);
+	return taken;
+}
+
+void engine_wake(struct engine *engine, const char *task)
+{
+	pthread_mutex_lock(&engine->mutex);
+	for (size_t i = engine->worker_count; i < engine->thread_count; i++) {
+		if (strcmp(engine->threads[i].task->name, task) == 0)
+			engine->threads[i].woken = true;
+	}
+	pthread_cond_broadcast(&engine->tasks);
+	pthread_mutex_unlock(&engine->mutex);
+}
+
+void engine_load(struct engine *engine, unsigned *waiting, int64_t *oldest_ms)
+{
+	pthread_mutex_lock(&engine->mutex);
+	*waiting = engine->waiting;
+	*oldest_ms = engine->head ? monotonic_ms() - engine->head->queued_ms : 0;
+	pthread_mutex_unlock(&engine->mutex);
+}
+
+bool engine_ready(struct engine *engine)
+{
+	for (size_t i = 0; i < engine->worker_count; i++) {
+		if (!atomic_load(&engine->threads[i].good))
+			return false;
+	}
+	return true;
+}
+
+static struct engine *create(struct service *service, const struct engine_settings *settings)
+{
+	struct engine *engine = calloc(1, sizeof(*engine));
+	pthread_condattr_t monotonic;
+
+	if (!engine)
+		return NULL;
+	engine->thread_count = settings->workers + settings->task_count;
+	engine->threads = calloc(engine->thread_count, sizeof(*engine->threads));
+	if (!engine->threads) {
+		free(engine);
+		return NULL;
+	}
+	engine->service = service;
+	engine->batch_max = settings->batch_max;
+	engine->queue_max = settings->queue_max;
+	engine->worker_count = settings->workers;
+	engine->tail = &engine->head;
+	snprintf(engine->name, sizeof(engine->name), "%s", settings->name);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_mutex_init(&engine->mutex, NULL);
+	pthread_cond_init(&engine->jobs, &monotonic);
+	pthread_cond_init(&engine->tasks, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	turn_init(&engine->turn);
+	return engine;
+}
+
+/* Its connection and its room; the thread itself is started when all of them have theirs. */
+static int connect_thread(struct engine *engine, size_t i, const struct engine_settings *settings,
+			  char *detail)
+{
+	struct engine_thread *thread = &engine->threads[i];
+	int error;
+
+	thread->engine = engine;
+	thread->seed = (unsigned)(monotonic_us() + (int64_t)i * 7919);
+	atomic_init(&thread->good, true);
+	if (i < engine->worker_count) {
+		snprintf(thread->chain, sizeof(thread->chain), "%s/%zu", engine->name, i + 1);
+		thread->batch = calloc(2 * (size_t)engine->batch_max, sizeof(struct job *));
+		thread->results = calloc(engine->batch_max, sizeof(int));
+		if (!thread->batch || !thread->results)
+			return DB_ERR_MEMORY;
+	} else {
+		thread->task = &settings->tasks[i - engine->worker_count];
+		snprintf(thread->chain, sizeof(thread->chain), "%s/%s", engine->name,
+			 thread->task->name);
+	}
+	error = db_open(settings->where, true, ENGINE_WAIT_MS, &thread->db, detail);
+	if (error == DB_OK)
+		engine->one_writer = db_engine(thread->db) == DB_SQLITE;
+	return error;
+}
+
+int engine_start(struct engine **out, struct service *service,
+		 const struct engine_settings *settings, char *detail)
+{
+	struct engine *engine = create(service, settings);
+	int error = engine ? DB_OK : DB_ERR_MEMORY;
+
+	*out = engine;
+	for (size_t i = 0; error == DB_OK && i < engine->thread_count; i++)
+		error = connect_thread(engine, i, settings, detail);
+	for (size_t i = 0; error == DB_OK && i < engine->thread_count; i++) {
+		struct engine_thread *thread = &engine->threads[i];
+
+		if (pthread_create(&thread->id, NULL, thread->task ? engine_task : work, thread))
+			error = DB_ERR_MEMORY;
+		else
+			thread->started = true;
+	}
+	if (error != DB_OK)
+		engine_stop(out);
+	return error;
+}
+
+void engine_stop(struct engine **out)
+{
+	struct engine *engine = *out;
+
+	if (!engine)
+		return;
+	pthread_mutex_lock(&engine->mutex);
+	engine->stopping = true;
+	pthread_cond_broadcast(&engine->jobs);
+	pthread_cond_broadcast(&engine->tasks);
+	pthread_mutex_unlock(&engine->mutex);
+	for (size_t i = 0; i < engine->thread_count; i++) {
+		if (engine->threads[i].started)
+			pthread_join(engine->threads[i].id, NULL);
+	}
+	for (size_t i = 0; i < engine->thread_count; i++) {
+		db_close(&engine->threads[i].db);
+		free(engine->threads[i].batch);
+		free(engine->threads[i].results);
+	}
+	turn_destroy(&engine->turn);
+	pthread_cond_destroy(&engine->jobs);
+	pthread_cond_destroy(&engine->tasks);
+	pthread_mutex_destroy(&engine->mutex);
+	free(engine->threads);
+	free(engine);
+	*out = NULL;
+}
