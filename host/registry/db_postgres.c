@@ -1,9 +1,8 @@
 /*
  * The store in PostgreSQL, through libpq: prepared statements, values in binary form.
  */
-#include "db_internal.h"
+#include "db_postgres.h"
 
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,25 +20,11 @@ enum oid {
 	OID_VARCHAR = 1043,
 };
 
-#define BINARY          1
-#define STATEMENT_WAITS 10 /* a statement may take so many times what it may wait for a lock */
+#define BINARY 1
 
-struct statement {
+struct postgres_statement {
 	struct db_statement head;
 	char name[16];
-};
-
-struct postgres {
-	struct db db;
-	char *where;
-	unsigned wait_ms;
-	PGconn *connection; /* NULL: none could be had */
-	bool gone;          /* to be made anew by the next begin */
-	bool warned;        /* the server warned of something since this was cleared */
-	unsigned prepared;  /* names given */
-	PGresult *result;
-	int row, rows;
-	int64_t changed;
 };
 
 static const struct db_methods methods;
@@ -54,148 +39,13 @@ static const struct postgres *of_const(const struct db *db)
 	return (const struct postgres *)db;
 }
 
-/* ---- Errors ---- */
-
-/* SQLSTATEs by what they begin with; the first that fits counts. See PostgreSQL's appendix A. */
-static const struct {
-	const char *state;
-	int error;
-} states[] = {
-	{"40001", DB_ERR_BUSY},     /* serialization_failure */
-	{"40P01", DB_ERR_BUSY},     /* deadlock_detected */
-	{"55P03", DB_ERR_BUSY},     /* lock_not_available */
-	{"57014", DB_ERR_BUSY},     /* query_canceled: statement_timeout */
-	{"23505", DB_ERR_CONFLICT}, /* unique_violation */
-	{"23514", DB_ERR_CONFLICT}, /* check_violation */
-	{"23P01", DB_ERR_CONFLICT}, /* exclusion_violation */
-	{"53100", DB_ERR_FULL},     /* disk_full */
-	{"53200", DB_ERR_MEMORY},   /* out_of_memory */
-	{"53", DB_ERR_GONE},        /* too many connections */
-	{"08", DB_ERR_GONE},        /* connection_exception */
-	{"25006", DB_ERR_GONE},     /* read only: a standby, another server is the one by now */
-	{"26000", DB_ERR_GONE},     /* the prepared statement is not there: another session */
-	{"28", DB_ERR_GONE},        /* not let in */
-	{"3D000", DB_ERR_GONE},     /* no such database */
-	{"57P", DB_ERR_GONE},       /* shut down, crashed, starting */
-	{"58030", DB_ERR_DAMAGED},  /* io_error */
-	{"58P01", DB_ERR_DAMAGED},  /* a file of the server's is not there */
-	{"XX001", DB_ERR_DAMAGED},  /* data_corrupted */
-	{"XX002", DB_ERR_DAMAGED},  /* index_corrupted */
-};
-
-static int error_of(const struct postgres *postgres, const char *state)
-{
-	if (PQstatus(postgres->connection) != CONNECTION_OK)
-		return DB_ERR_GONE;
-	for (size_t i = 0; state && i < sizeof(states) / sizeof(states[0]); i++)
-		if (strncmp(state, states[i].state, strlen(states[i].state)) == 0)
-			return states[i].error;
-	return DB_ERR_SQL;
-}
-
-/* What the server said, first line; never its DETAIL, which quotes values, and nothing of a data
- * exception (class 22), whose first line does. */
-static int fail(struct postgres *postgres, const PGresult *result)
-{
-	const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
-	const char *text = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-	int error = error_of(postgres, state);
-
-	postgres->gone = postgres->gone || error == DB_ERR_GONE;
-	if (!text)
-		text = PQerrorMessage(postgres->connection);
-	if (state && strncmp(state, "22", 2) == 0)
-		text = "a value is none that its column or function takes";
-	return db_fail(&postgres->db, error, "PostgreSQL: %s%s%.*s", state ? state : "",
-		       state ? ": " : "", (int)strcspn(text, "\n"), text);
-}
-
-static void heed_notice(void *context, const PGresult *result)
-{
-	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
-	struct postgres *postgres = context;
-
-	if (severity && strcmp(severity, "WARNING") == 0)
-		postgres->warned = true;
-}
-
-/* ---- Opening ---- */
-
-/* fsync off would make each "committed" a lie; so would synchronous_commit off, which is ours to
- * set. What is stricter than on stays. */
-static const char settings[] =
-	"SELECT current_setting('fsync'), set_config('lock_timeout', $1, false), "
-	"set_config('statement_timeout', $2, false), "
-	"set_config('default_transaction_isolation', 'read committed', false), "
-	"set_config('synchronous_commit', CASE current_setting('synchronous_commit') "
-	"WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)";
-
-static int set_up(struct postgres *postgres)
-{
-	char wait[16], limit[16];
-	const char *const values[] = {wait, limit};
-	PGresult *result;
-	int error = DB_OK;
-
-	snprintf(wait, sizeof(wait), "%u", postgres->wait_ms);
-	snprintf(limit, sizeof(limit), "%u", postgres->wait_ms * STATEMENT_WAITS);
-	result = PQexecParams(postgres->connection, settings, 2, NULL, values, NULL, NULL, 0);
-	if (PQresultStatus(result) != PGRES_TUPLES_OK)
-		error = fail(postgres, result);
-	else if (strcmp(PQgetvalue(result, 0, 0), "on") != 0)
-		error = db_fail(&postgres->db, DB_ERR_GONE,
-				"PostgreSQL: fsync is off there, a power cut would lose what was "
-				"acknowledged; set it to on");
-	PQclear(result);
-	return error;
-}
-
-static void disconnect(struct postgres *postgres)
-{
-	db_statements_free(&postgres->db);
-	PQfinish(postgres->connection);
-	postgres->connection = NULL;
-}
-
-static int connect_server(struct postgres *postgres)
-{
-	char seconds[16], user_timeout[16];
-	/* What comes later counts: the caller may say otherwise of all but the encoding. */
-	const char *const names[] = {"fallback_application_name", "connect_timeout",
-				     "tcp_user_timeout",          "dbname",
-				     "client_encoding",           NULL};
-	const char *const values[] = {"simtied",       seconds, user_timeout,
-				      postgres->where, "UTF8",  NULL};
-
-	snprintf(seconds, sizeof(seconds), "%u", postgres->wait_ms / 1000 + 2);
-	snprintf(user_timeout, sizeof(user_timeout), "%u",
-		 postgres->wait_ms * STATEMENT_WAITS + 2000);
-	postgres->gone = false;
-	postgres->connection = PQconnectdbParams(names, values, 1);
-	if (!postgres->connection)
-		return db_fail(&postgres->db, DB_ERR_MEMORY, "out of memory");
-	if (PQstatus(postgres->connection) != CONNECTION_OK)
-		return fail(postgres, NULL);
-	PQsetNoticeReceiver(postgres->connection, heed_notice, postgres);
-	return set_up(postgres);
-}
-
-static int reconnect(struct postgres *postgres)
-{
-	int error;
-
-	disconnect(postgres);
-	error = connect_server(postgres);
-	if (error)
-		disconnect(postgres);
-	return error;
-}
+/* ---- Opening, closing ---- */
 
 static void postgres_close(struct db *db)
 {
 	struct postgres *postgres = of(db);
 
-	disconnect(postgres);
+	db_postgres_disconnect(postgres);
 	if (postgres->where)
 		bytes_wipe(postgres->where, strlen(postgres->where));
 	free(postgres->where);
@@ -224,7 +74,7 @@ int db_postgres_open(const char *where, unsigned wait_ms, struct db **db, char *
 	}
 	postgres->db.methods = &methods;
 	postgres->wait_ms = wait_ms ? wait_ms : 1; /* to the server 0 is for ever */
-	error = connect_server(postgres);
+	error = db_postgres_connect(postgres);
 	if (error) {
 		memcpy(detail, postgres->db.detail, DB_DETAIL_MAX);
 		postgres_close(&postgres->db);
@@ -245,7 +95,7 @@ static int run(struct postgres *postgres, const char *sql)
 		return db_fail(&postgres->db, DB_ERR_GONE, "PostgreSQL: not connected");
 	result = PQexec(postgres->connection, sql);
 	if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
-		error = fail(postgres, result);
+		error = db_postgres_fail(postgres, result);
 	PQclear(result);
 	return error;
 }
@@ -260,7 +110,7 @@ static int postgres_begin(struct db *db)
 		error = run(postgres, sql);
 	if (error != DB_ERR_GONE)
 		return error;
-	error = reconnect(postgres);
+	error = db_postgres_reconnect(postgres);
 	return error ? error : run(postgres, sql);
 }
 
@@ -275,7 +125,7 @@ static int postgres_commit(struct db *db)
 	postgres->warned = false;
 	result = PQexec(postgres->connection, "COMMIT");
 	if (PQresultStatus(result) != PGRES_COMMAND_OK)
-		error = fail(postgres, result);
+		error = db_postgres_fail(postgres, result);
 	else if (strcmp(PQcmdStatus(result), "COMMIT") != 0)
 		error = db_fail(db, DB_ERR_SQL, "PostgreSQL: rolled back");
 	else if (postgres->warned)
@@ -329,9 +179,9 @@ static uint64_t variant_of(const struct db_value *values, size_t count)
 }
 
 static int prepare(struct postgres *postgres, const char *sql, const struct db_value *values,
-		   size_t count, struct statement **out)
+		   size_t count, struct postgres_statement **out)
 {
-	struct statement *statement = calloc(1, sizeof(*statement));
+	struct postgres_statement *statement = calloc(1, sizeof(*statement));
 	Oid types[DB_PARAMETERS_MAX];
 	PGresult *result;
 	int error = DB_OK;
@@ -343,7 +193,7 @@ static int prepare(struct postgres *postgres, const char *sql, const struct db_v
 	snprintf(statement->name, sizeof(statement->name), "s%u", postgres->prepared++);
 	result = PQprepare(postgres->connection, statement->name, sql, (int)count, types);
 	if (PQresultStatus(result) != PGRES_COMMAND_OK)
-		error = fail(postgres, result);
+		error = db_postgres_fail(postgres, result);
 	PQclear(result);
 	if (error) {
 		free(statement);
@@ -390,7 +240,7 @@ static int read_result(struct postgres *postgres)
 	PGresult *result = postgres->result;
 
 	if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
-		return fail(postgres, result);
+		return db_postgres_fail(postgres, result);
 	for (int i = 0; i < PQnfields(result); i++)
 		if (!is_known(PQftype(result, i)))
 			return db_fail(&postgres->db, DB_ERR_SQL,
@@ -409,7 +259,7 @@ static void put_be64(uint8_t *p, uint64_t value)
 	put_be32(p + 4, (uint32_t)value);
 }
 
-static PGresult *execute(struct postgres *postgres, const struct statement *statement,
+static PGresult *execute(struct postgres *postgres, const struct postgres_statement *statement,
 			 const struct db_value *values, size_t count)
 {
 	const char *at[DB_PARAMETERS_MAX];
@@ -439,12 +289,13 @@ static int postgres_query(struct db *db, const char *sql, const struct db_value 
 			  size_t count)
 {
 	struct postgres *postgres = of(db);
-	struct statement *statement;
+	struct postgres_statement *statement;
 	int error;
 
 	if (!postgres->connection)
 		return db_fail(db, DB_ERR_GONE, "PostgreSQL: not connected");
-	statement = (struct statement *)db_statement_find(db, sql, variant_of(values, count));
+	statement =
+		(struct postgres_statement *)db_statement_find(db, sql, variant_of(values, count));
 	if (!statement) {
 		error = prepare(postgres, sql, values, count, &statement);
 		if (error)

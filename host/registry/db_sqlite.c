@@ -1,37 +1,17 @@
 /*
  * The store in a SQLite file: WAL, each commit flushed to the disk.
  */
-#include "db_internal.h"
+#include "db_sqlite.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
-struct statement {
+struct sqlite_statement {
 	struct db_statement head;
 	sqlite3_stmt *stmt;
 	size_t parameters;                  /* how many values it takes */
 	size_t places;                      /* parameters of SQLite: one for each name */
 	uint8_t numbers[DB_PARAMETERS_MAX]; /* which value each of them wants, from 0 */
-};
-
-struct sqlite {
-	struct db db;
-	char *path;
-	unsigned wait_ms;
-	struct timespec wait_since;
-	sqlite3 *connection; /* NULL: could not be opened again */
-	bool gone;           /* to be opened again by the next begin */
-	struct statement *running;
-	bool ahead; /* the first step was made by the query, and gave `row` */
-	int row;
-	int64_t changes_before, changed;
 };
 
 static const struct db_methods methods;
@@ -46,183 +26,7 @@ static const struct sqlite *of_const(const struct db *db)
 	return (const struct sqlite *)db;
 }
 
-/* ---- Errors ---- */
-
-/* SQLite knows ENOSPC of a write; quotas, limits and files that cannot grow it calls I/O errors. */
-static bool no_room(int system_error)
-{
-	return system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG;
-}
-
-static int error_of(int code, int system_error)
-{
-	switch (code) {
-	case SQLITE_CONSTRAINT_UNIQUE:
-	case SQLITE_CONSTRAINT_PRIMARYKEY:
-	case SQLITE_CONSTRAINT_ROWID:
-	case SQLITE_CONSTRAINT_CHECK:
-		return DB_ERR_CONFLICT;
-	case SQLITE_IOERR_NOMEM:
-		return DB_ERR_MEMORY;
-	case SQLITE_IOERR_CORRUPTFS:
-		return DB_ERR_DAMAGED;
-	}
-	switch (code & 0xFF) {
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-	case SQLITE_PROTOCOL:
-		return DB_ERR_BUSY;
-	case SQLITE_FULL:
-		return DB_ERR_FULL;
-	case SQLITE_NOMEM:
-		return DB_ERR_MEMORY;
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return DB_ERR_DAMAGED;
-	case SQLITE_IOERR:
-	case SQLITE_CANTOPEN:
-		return no_room(system_error) ? DB_ERR_FULL : DB_ERR_GONE;
-	case SQLITE_READONLY:
-	case SQLITE_PERM:
-	case SQLITE_AUTH:
-		return DB_ERR_GONE;
-	}
-	return DB_ERR_SQL;
-}
-
-/* The connection's last error. SQLite's texts name tables and columns, never what is in them. */
-static int fail(struct sqlite *sqlite)
-{
-	int code = sqlite3_extended_errcode(sqlite->connection);
-	int system_error = sqlite3_system_errno(sqlite->connection);
-	int error = error_of(code, system_error);
-
-	sqlite->gone = sqlite->gone || error == DB_ERR_GONE;
-	if ((code & 0xFF) == SQLITE_IOERR || (code & 0xFF) == SQLITE_CANTOPEN)
-		return db_fail(&sqlite->db, error, "SQLite: %s: %s",
-			       sqlite3_errmsg(sqlite->connection), strerror(system_error));
-	return db_fail(&sqlite->db, error, "SQLite: %s", sqlite3_errmsg(sqlite->connection));
-}
-
-/* ---- Opening ---- */
-
-static int64_t since_us(const struct timespec *then)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)(now.tv_sec - then->tv_sec) * 1000000 +
-	       (now.tv_nsec - then->tv_nsec) / 1000;
-}
-
-/* Looks again every half millisecond: SQLite's own waits grow to 100 ms, and whoever waits so
- * seldom hardly ever gets a turn beside one that commits without a pause. */
-static int wait_for_lock(void *context, int count)
-{
-	static const struct timespec pause = {.tv_nsec = 500000};
-	struct sqlite *sqlite = context;
-
-	if (count == 0)
-		clock_gettime(CLOCK_MONOTONIC, &sqlite->wait_since);
-	if (since_us(&sqlite->wait_since) >= (int64_t)sqlite->wait_ms * 1000)
-		return 0;
-	nanosleep(&pause, NULL);
-	return 1;
-}
-
-static int sync_directory(const char *path)
-{
-	char *copy = strdup(path);
-	int fd, error = 0;
-
-	if (!copy)
-		return ENOMEM;
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(copy);
-	if (fd < 0)
-		return errno;
-	if (fsync(fd) != 0)
-		error = errno;
-	close(fd);
-	return error;
-}
-
-/* Makes the file, if it is not there, with mode 0600 from its first instant; SQLite gives its
- * companions the same. It gets its name when it is closed: closing it later would end the locks
- * that another thread has on it by then. 0 or an errno. */
-static int make_file(const char *path)
-{
-	char *draft;
-	int fd, error = 0;
-
-	if (access(path, F_OK) == 0)
-		return 0;
-	if (asprintf(&draft, "%s.XXXXXX", path) < 0)
-		return ENOMEM;
-	fd = mkostemp(draft, O_CLOEXEC);
-	if (fd < 0) {
-		error = errno;
-		goto out;
-	}
-	close(fd);
-	if (link(draft, path) != 0 && errno != EEXIST)
-		error = errno;
-	unlink(draft);
-	/* A name that is not on the disk is a store lost at the next power cut. */
-	if (!error)
-		error = sync_directory(path);
-out:
-	free(draft);
-	return error;
-}
-
-/* The page size takes effect on an empty file alone. WAL and its checkpoints are bounded: 512 pages
- * of 8 KiB. secure_delete: what was purged leaves the file. */
-static const char settings[] = "PRAGMA page_size = 8192;"
-			       "PRAGMA secure_delete = ON;"
-			       "PRAGMA journal_mode = WAL;"
-			       "PRAGMA synchronous = FULL;"
-			       "PRAGMA wal_autocheckpoint = 512;"
-			       "PRAGMA journal_size_limit = 16777216;"
-			       "PRAGMA cache_size = -8192;"
-			       "PRAGMA temp_store = MEMORY;"
-			       "PRAGMA trusted_schema = OFF;";
-
-static int is_wal(void *context, int columns, char **values, char **names)
-{
-	(void)names;
-	if (columns == 1 && values[0] && strcmp(values[0], "wal") == 0)
-		*(bool *)context = true;
-	return 0;
-}
-
-static void disconnect(struct sqlite *sqlite)
-{
-	db_statements_free(&sqlite->db);
-	sqlite3_close(sqlite->connection);
-	sqlite->connection = NULL;
-}
-
-static int connect_file(struct sqlite *sqlite)
-{
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-	bool wal = false;
-
-	if (sqlite3_open_v2(sqlite->path, &sqlite->connection, flags, NULL) != SQLITE_OK) {
-		if (!sqlite->connection)
-			return db_fail(&sqlite->db, DB_ERR_MEMORY, "out of memory");
-		return fail(sqlite);
-	}
-	sqlite3_extended_result_codes(sqlite->connection, 1);
-	sqlite3_busy_handler(sqlite->connection, wait_for_lock, sqlite);
-	if (sqlite3_exec(sqlite->connection, settings, is_wal, &wal, NULL) != SQLITE_OK)
-		return fail(sqlite);
-	if (!wal)
-		return db_fail(&sqlite->db, DB_ERR_GONE,
-			       "SQLite: no write-ahead log there; is it a local disk?");
-	sqlite->gone = false;
-	return DB_OK;
-}
+/* ---- Opening, closing ---- */
 
 int db_sqlite_open(const char *path, bool create, unsigned wait_ms, struct db **db, char *detail)
 {
@@ -234,10 +38,10 @@ int db_sqlite_open(const char *path, bool create, unsigned wait_ms, struct db **
 		snprintf(detail, DB_DETAIL_MAX, "a file's name is expected after sqlite:");
 		return DB_ERR_GONE;
 	}
-	error = create ? make_file(path) : 0;
+	error = create ? db_sqlite_make_file(path) : 0;
 	if (error) {
 		snprintf(detail, DB_DETAIL_MAX, "%s: %s", path, strerror(error));
-		return no_room(error) ? DB_ERR_FULL : DB_ERR_GONE;
+		return db_sqlite_no_room(error) ? DB_ERR_FULL : DB_ERR_GONE;
 	}
 	sqlite = calloc(1, sizeof(*sqlite));
 	if (!sqlite || !(sqlite->path = strdup(path))) {
@@ -247,7 +51,7 @@ int db_sqlite_open(const char *path, bool create, unsigned wait_ms, struct db **
 	}
 	sqlite->db.methods = &methods;
 	sqlite->wait_ms = wait_ms;
-	error = connect_file(sqlite);
+	error = db_sqlite_connect(sqlite);
 	if (error) {
 		snprintf(detail, DB_DETAIL_MAX, "%.100s: %.150s", path, sqlite->db.detail);
 		sqlite->db.methods->close(&sqlite->db);
@@ -261,7 +65,7 @@ static void sqlite_close(struct db *db)
 {
 	struct sqlite *sqlite = of(db);
 
-	disconnect(sqlite);
+	db_sqlite_disconnect(sqlite);
 	free(sqlite->path);
 	free(sqlite);
 }
@@ -271,30 +75,21 @@ static void sqlite_close(struct db *db)
 static int run(struct sqlite *sqlite, const char *sql)
 {
 	if (sqlite3_exec(sqlite->connection, sql, NULL, NULL, NULL) != SQLITE_OK)
-		return fail(sqlite);
+		return db_sqlite_fail(sqlite);
 	return DB_OK;
-}
-
-/* Whether the file was moved or removed under us: SQLite would go on with what nobody will find. */
-static bool moved(struct sqlite *sqlite)
-{
-	int away = 0;
-
-	sqlite3_file_control(sqlite->connection, "main", SQLITE_FCNTL_HAS_MOVED, &away);
-	return away != 0;
 }
 
 static int sqlite_begin(struct db *db)
 {
 	struct sqlite *sqlite = of(db);
 
-	if (!sqlite->connection || sqlite->gone || moved(sqlite)) {
+	if (!sqlite->connection || sqlite->gone || db_sqlite_moved(sqlite)) {
 		int error;
 
-		disconnect(sqlite);
-		error = connect_file(sqlite);
+		db_sqlite_disconnect(sqlite);
+		error = db_sqlite_connect(sqlite);
 		if (error) {
-			disconnect(sqlite);
+			db_sqlite_disconnect(sqlite);
 			return error;
 		}
 	}
@@ -319,7 +114,7 @@ static void sqlite_rollback(struct db *db)
 
 static void free_statement(struct db_statement *head)
 {
-	struct statement *statement = (struct statement *)head;
+	struct sqlite_statement *statement = (struct sqlite_statement *)head;
 
 	sqlite3_finalize(statement->stmt);
 	free(statement);
@@ -341,7 +136,7 @@ static void strip_locks(char *sql)
 }
 
 /* SQLite numbers "$2, $1" by appearance; the names say which value is meant. */
-static bool read_names(struct statement *statement)
+static bool read_names(struct sqlite_statement *statement)
 {
 	int places = sqlite3_bind_parameter_count(statement->stmt);
 
@@ -361,9 +156,9 @@ static bool read_names(struct statement *statement)
 	return true;
 }
 
-static int prepare(struct sqlite *sqlite, const char *sql, struct statement **out)
+static int prepare(struct sqlite *sqlite, const char *sql, struct sqlite_statement **out)
 {
-	struct statement *statement = calloc(1, sizeof(*statement));
+	struct sqlite_statement *statement = calloc(1, sizeof(*statement));
 	char *ours = strdup(sql);
 	int error = DB_OK;
 
@@ -374,7 +169,7 @@ static int prepare(struct sqlite *sqlite, const char *sql, struct statement **ou
 	strip_locks(ours);
 	if (sqlite3_prepare_v3(sqlite->connection, ours, -1, SQLITE_PREPARE_PERSISTENT,
 			       &statement->stmt, NULL) != SQLITE_OK) {
-		error = fail(sqlite);
+		error = db_sqlite_fail(sqlite);
 	} else if (!statement->stmt || !read_names(statement)) {
 		error = db_fail(&sqlite->db, DB_ERR_SQL,
 				"not one statement with parameters $1 to $%d", DB_PARAMETERS_MAX);
@@ -391,7 +186,7 @@ out:
 	return error;
 }
 
-static int bind(struct statement *statement, int place, const struct db_value *value)
+static int bind(struct sqlite_statement *statement, int place, const struct db_value *value)
 {
 	const void *bytes = value->bytes.ptr ? (const void *)value->bytes.ptr : "";
 	sqlite3_uint64 len = value->bytes.len;
@@ -431,13 +226,14 @@ static int step(struct sqlite *sqlite)
 			sqlite3_total_changes64(sqlite->connection) - sqlite->changes_before;
 		return DB_OK;
 	}
-	return fail(sqlite);
+	return db_sqlite_fail(sqlite);
 }
 
 static int sqlite_query(struct db *db, const char *sql, const struct db_value *values, size_t count)
 {
 	struct sqlite *sqlite = of(db);
-	struct statement *statement = (struct statement *)db_statement_find(db, sql, 0);
+	struct sqlite_statement *statement =
+		(struct sqlite_statement *)db_statement_find(db, sql, 0);
 	int error;
 
 	if (!sqlite->connection)
@@ -452,7 +248,7 @@ static int sqlite_query(struct db *db, const char *sql, const struct db_value *v
 			       count, statement->parameters);
 	for (size_t i = 0; i < statement->places; i++)
 		if (bind(statement, (int)i + 1, &values[statement->numbers[i]]) != SQLITE_OK)
-			return fail(sqlite);
+			return db_sqlite_fail(sqlite);
 	sqlite->running = statement;
 	sqlite->changes_before = sqlite3_total_changes64(sqlite->connection);
 	sqlite->row = step(sqlite);
