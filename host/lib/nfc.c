@@ -303,10 +303,20 @@ static int reader_reset(void *state, struct deadline deadline, struct card_line 
 	return error;
 }
 
+/* The worker may be in the middle of a call: nothing of the job changes that this looks at. */
+static void reader_abandon(void *state)
+{
+	const struct nfc *nfc = state;
+
+	if (nfc->job)
+		claim_abandon(&nfc->job->claim);
+}
+
 const struct transport transport_nfc = {
 	.prefix = PREFIX,
 	.open = reader_open,
 	.transmit = reader_transmit,
 	.reset = reader_reset,
 	.close = reader_close,
+	.abandon = reader_abandon,
 };

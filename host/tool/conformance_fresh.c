@@ -149,6 +149,38 @@ static bool arrived(struct conformance *conf, char *text, int *error)
 	return false;
 }
 
+/* Whether the reader is one of the PC/SC service's, which tells of cards that come and go. */
+static bool tells(const struct conformance *conf)
+{
+	static const char *const others[] = {"nfc:", "at:"};
+	const char *name = conf->reader[0]       ? conf->reader
+			   : conf->common.reader ? conf->common.reader
+						 : "";
+
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+		if (strncmp(name, others[i], strlen(others[i])) == 0)
+			return false;
+	return true;
+}
+
+/* Waits for the new card in a reader that tells of nothing: whatever is fresh there when the
+ * command has ended is the new card. */
+static int look_for(struct conformance *conf, unsigned seconds, char *text)
+{
+	const struct timespec pause = {0, LOOK_AGAIN_MS * 1000000};
+	struct timespec start;
+	int error;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	for (;;) {
+		if (arrived(conf, text, &error))
+			return 0;
+		if (elapsed_ms(&start) >= seconds * 1000)
+			return error ? error : SIMTIE_ERR_NO_CARD;
+		nanosleep(&pause, NULL);
+	}
+}
+
 /* Waits for the new card. One that was exchanged for a fresh one is new only after an event. */
 static int await(struct conformance *conf, bool was_fresh, uint32_t events, char *text)
 {
@@ -156,6 +188,8 @@ static int await(struct conformance *conf, bool was_fresh, uint32_t events, char
 	struct timespec start;
 	int error = 0;
 
+	if (!tells(conf))
+		return look_for(conf, seconds, text);
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	while (elapsed_ms(&start) < seconds * 1000) {
 		struct simtie_reader *readers = NULL;
@@ -190,7 +224,8 @@ int conformance_fresh(struct conformance *conf, char *text)
 	int error;
 
 	simtie_close(&conf->session);
-	simtie_readers(&readers, &count);
+	if (tells(conf))
+		simtie_readers(&readers, &count);
 	events = events_of(conf, readers, count);
 	free(readers);
 	error = run_command(conf->fresh, text);

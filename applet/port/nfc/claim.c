@@ -178,6 +178,12 @@ enum claim_result claim_open(struct claim *claim, const char *name, unsigned wai
 	return result;
 }
 
+void claim_abandon(const struct claim *claim)
+{
+	if (claim->lock >= 0)
+		lock_unmark(claim->lock);
+}
+
 void claim_close(struct claim *claim)
 {
 	if (claim->device)

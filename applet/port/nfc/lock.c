@@ -142,6 +142,16 @@ static bool is_claimed(int port)
 	return tcgetattr(port, &settings) == 0 && (settings.c_iflag & PORT_CLAIMED) != 0;
 }
 
+void lock_unmark(int lock)
+{
+	struct termios settings;
+
+	if (tcgetattr(lock, &settings) != 0)
+		return;
+	settings.c_iflag &= ~(tcflag_t)PORT_CLAIMED;
+	tcsetattr(lock, TCSANOW, &settings);
+}
+
 static enum claim_result wait_for(int lock, const char *name, unsigned wait_ms,
 				  char text[static CLAIM_TEXT_MAX])
 {
