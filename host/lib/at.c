@@ -100,9 +100,15 @@ static int greet(struct at *at, const char *path, struct deadline deadline, char
 	return at->refused ? 0 : error;
 }
 
-static void describe(const struct card_request *request, struct card_line *line)
+static void describe(const struct at *at, const struct card_request *request,
+		     struct card_line *line)
 {
-	*line = (struct card_line){.protocol = SIMTIE_PROTOCOL_T0, .fetches = true};
+	*line = (struct card_line){
+		.protocol = SIMTIE_PROTOCOL_T0,
+		.fetches = true,
+		.lent = true,
+		.selected = at->way == AT_WAY_CGLA,
+	};
 	snprintf(line->reader, sizeof line->reader, "%s%s", transport_at.prefix, request->name);
 }
 
@@ -179,7 +185,7 @@ static int at_open(const struct card_request *request, void **state, struct card
 		at_close(at);
 		return explain(error, address.path, request->detail);
 	}
-	describe(request, line);
+	describe(at, request, line);
 	*state = at;
 	return 0;
 }

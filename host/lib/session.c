@@ -45,18 +45,14 @@ int session_on(struct link link, const struct card_line *line, const struct simt
 	return 0;
 }
 
-int simtie_open(const struct simtie_options *options, struct simtie_session **session)
+static int open_session(const struct simtie_options *options, struct simtie_session **session)
 {
-	static const struct simtie_options defaults = {0};
 	char detail[SIMTIE_DETAIL_MAX] = "";
 	struct card_request request = {.detail = detail};
 	struct card_line line = {0};
 	struct link link;
 	int error;
 
-	*session = NULL;
-	if (!options)
-		options = &defaults;
 	request.protocol = options->protocol;
 	request.deadline =
 		deadline_after(options->timeout_ms ? options->timeout_ms : SIMTIE_TIMEOUT_MS);
@@ -66,21 +62,54 @@ int simtie_open(const struct simtie_options *options, struct simtie_session **se
 	return error ? error : session_on(link, &line, options, session);
 }
 
-/* A signal that comes in the midst waits, so that its handler finds either the whole session, for
- * simtie_abandon(), or NULL. */
+static void hold_signals(sigset_t *before)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, before);
+}
+
+static void let_signals(const sigset_t *before)
+{
+	pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+/* A handler finds the whole session in the guard, or NULL. */
+int simtie_open(const struct simtie_options *options, struct simtie_session **session)
+{
+	static const struct simtie_options defaults = {0};
+	sigset_t before;
+	int error;
+
+	*session = NULL;
+	if (!options)
+		options = &defaults;
+	if (!options->guard)
+		return open_session(options, session);
+	hold_signals(&before);
+	error = open_session(options, session);
+	*options->guard = *session;
+	if (*session)
+		(*session)->guard = options->guard;
+	let_signals(&before);
+	return error;
+}
+
 void simtie_close(struct simtie_session **session)
 {
-	sigset_t all, before;
+	sigset_t before;
 
 	if (!session || !*session)
 		return;
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
+	hold_signals(&before);
+	if ((*session)->guard)
+		*(*session)->guard = NULL;
 	(*session)->link.transport->close((*session)->link.state);
 	bytes_wipe(*session, sizeof **session);
 	free(*session);
 	*session = NULL;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	let_signals(&before);
 }
 
 void simtie_abandon(const struct simtie_session *session)
@@ -113,6 +142,11 @@ const uint8_t *simtie_session_atr(const struct simtie_session *session, size_t *
 {
 	*len = session->line.atr_len;
 	return session->line.atr;
+}
+
+const struct card_line *session_line(const struct simtie_session *session)
+{
+	return &session->line;
 }
 
 enum simtie_protocol simtie_session_protocol(const struct simtie_session *session)

@@ -15,6 +15,7 @@
 struct simtie_session {
 	struct link link;
 	struct card_line line;
+	struct simtie_session *volatile *guard; /* or NULL */
 	unsigned timeout_ms;
 	int dead; /* the error that ended it, or 0 */
 	uint8_t channel;
@@ -50,6 +51,9 @@ int session_begin(struct simtie_session *session);
  * SIMTIE_ERR_PROTOCOL (under 2 bytes, over TRANSPORT_ANSWER_MAX), the transport's errors.
  */
 int session_exchange(struct simtie_session *session, struct bytes command, struct bytes *data);
+
+/* What the transport said of the way to the card. Belongs to the session. */
+const struct card_line *session_line(const struct simtie_session *session);
 
 /* Overwrites what the exchanges left in session->answer. */
 void session_wipe(struct simtie_session *session);

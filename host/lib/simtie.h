@@ -130,6 +130,10 @@ struct simtie_options {
 	enum simtie_protocol protocol; /* SIMTIE_ERR_MUTE when the card cannot do it */
 	unsigned timeout_ms;           /* for one command; 0 means SIMTIE_TIMEOUT_MS */
 
+	/* NULL, or a variable that holds the session from simtie_open() to simtie_close(), and NULL
+	 * else, so that a signal handler finds it for simtie_abandon(). Signals wait meanwhile. */
+	struct simtie_session *volatile *guard;
+
 	/* Room for SIMTIE_DETAIL_MAX bytes, or NULL: gets one sentence on why simtie_open() failed
 	 * where there is more to say than simtie_strerror() does, else "". */
 	char *detail;

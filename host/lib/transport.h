@@ -23,6 +23,9 @@ struct card_line {
 	uint8_t atr[SIMTIE_ATR_MAX];
 	size_t atr_len;    /* 0 where the way to the card does not tell it */
 	bool fetches;      /* who is in between may fetch an answer that no Le asked for */
+	bool lent;         /* the basic channel here is another of the card's: numbers of channels
+			    * are not the host's to choose */
+	bool selected;     /* the applet is selected from the start, the domain never was */
 	bool over_the_air; /* whoever is near can listen: what is secret goes into a secure channel
 			    */
 };

@@ -1,5 +1,6 @@
 #include "card.h"
 
+#include "modem.h"
 #include "output.h"
 
 #include <ctype.h>
@@ -68,12 +69,16 @@ int card_open(const struct common_options *common, struct simtie_session **sessi
 		.trace_secrets = common->trace_secrets,
 		.protocol = (enum simtie_protocol)common->protocol,
 		.detail = detail,
+		.guard = modem_guard(common->reader),
 	};
 	int error = simtie_open(&options, session);
 
 	if (error == 0)
 		return TOOL_DONE;
 	*session = NULL;
+	if (modem_is(common->reader) && detail[0])
+		return card_refused(common, card_exit_code(error), card_error_code(error), "%s",
+				    detail);
 	return card_failed(common, NULL, detail[0] ? detail : NULL, error);
 }
 

@@ -3,6 +3,7 @@
  */
 #include "doctor.h"
 
+#include "modem.h"
 #include "output.h"
 
 #include <stdarg.h>
@@ -16,7 +17,8 @@ static const struct {
 } checks[] = {
 	{"service", doctor_check_service},   {"drivers", doctor_check_drivers},
 	{"usb", doctor_check_usb},           {"vpcd", doctor_check_vpcd},
-	{"exposure", doctor_check_exposure}, {"readers", doctor_check_readers},
+	{"exposure", doctor_check_exposure}, {"modems", doctor_check_modems},
+	{"readers", doctor_check_readers},
 };
 
 static const char *const verdict_words[] = {
@@ -109,9 +111,14 @@ static int finish(const struct doctor *doctor)
 
 static void run_checks(struct doctor *doctor)
 {
-	const bool loop = doctor->common.reader && strncmp(doctor->common.reader, "loop:", 5) == 0;
+	const char *reader = doctor->common.reader;
+	const bool loop = reader && strncmp(reader, "loop:", 5) == 0;
 
-	if (loop) {
+	if (modem_is(reader)) {
+		doctor->check = "modems";
+		doctor_check_modems(doctor);
+	}
+	if (loop || modem_is(reader)) {
 		doctor->check = "card";
 		doctor_check_card(doctor, doctor->common.reader);
 		return;

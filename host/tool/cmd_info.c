@@ -42,7 +42,8 @@ static int print_text(struct simtie_session *session, const struct simtie_info *
 
 	output_line("reader", "%s",
 		    output_safe(simtie_session_reader(session), reader, sizeof(reader)));
-	output_line("ATR", "%s", output_hex(atr, atr_len, atr_text));
+	output_line("ATR", "%s",
+		    atr_len ? output_hex(atr, atr_len, atr_text) : "not told by the modem");
 	output_line("applet", "%s", words_version(info->version, version));
 	output_line("lifecycle", "%s", words_lifecycle(info->lifecycle));
 	output_line("ICCID", "%s", info->has_iccid ? output_iccid(info->iccid, iccid) : "none");

@@ -8,6 +8,7 @@
  */
 #include "card.h"
 #include "channel.h"
+#include "modem.h"
 #include "output.h"
 #include "secret.h"
 #include "words.h"
@@ -195,7 +196,8 @@ static int settle(struct personalise *p, int error)
 	const char *reason = error == SIMTIE_ERR_CARD
 				     ? simtie_sw_text(simtie_status_word(p->session))
 				     : simtie_strerror(error);
-	const struct simtie_options options = {.reader = p->common.reader};
+	const struct simtie_options options = {.reader = p->common.reader,
+					       .guard = modem_guard(p->common.reader)};
 	struct simtie_info info = {.lifecycle = 0};
 
 	simtie_close(&p->session);

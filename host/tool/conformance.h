@@ -76,6 +76,7 @@ struct conformance {
 	char reader[SIMTIE_READER_NAME_MAX]; /* "" before the first session */
 	char atr[2 * SIMTIE_ATR_MAX + 1];
 	enum simtie_protocol protocol;
+	bool lent, selected;          /* of its line: struct card_line */
 	struct conformance_look look; /* when its state was last of interest */
 	bool ours;                    /* this run personalised it */
 	bool pristine; /* nothing was counted, stored or spent since it came into its state */
@@ -162,6 +163,12 @@ int conformance_run(struct conformance *conf, char *text);
 
 /* Says which step differed and how. */
 void conformance_difference(const struct example *run, char *text, size_t size);
+
+/* ---- conformance_modem.c ---- */
+
+/* Why the way to the card cannot carry an example, though the card may hold it; NULL: it can. */
+const char *conformance_modem_forbids(const struct conformance *conf,
+				      const struct example_case *example);
 
 /* ---- conformance_attest.c ---- */
 

@@ -4,7 +4,9 @@
 #include "conformance.h"
 
 #include "exchange.h"
+#include "modem.h"
 #include "output.h"
+#include "session.h"
 
 #include <stdio.h>
 
@@ -17,6 +19,7 @@ int conformance_card_reach(struct conformance *conf, char *text)
 		.trace_secrets = conf->common.trace_secrets,
 		.protocol = (enum simtie_protocol)conf->common.protocol,
 		.detail = detail,
+		.guard = modem_guard(conf->common.reader),
 	};
 	size_t atr_len;
 	int error = simtie_open(&options, &conf->session);
@@ -32,6 +35,8 @@ int conformance_card_reach(struct conformance *conf, char *text)
 	const uint8_t *atr = simtie_session_atr(conf->session, &atr_len);
 	output_hex(atr, atr_len, conf->atr);
 	conf->protocol = simtie_session_protocol(conf->session);
+	conf->lent = session_line(conf->session)->lent;
+	conf->selected = session_line(conf->session)->selected;
 	conf->ours = false;
 	conf->pristine = false;
 	conf->worn = false;

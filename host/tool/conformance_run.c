@@ -124,6 +124,8 @@ static const char *left_out(const struct conformance *conf, const struct example
 
 	if (example->fault[0])
 		return "needs memory or random source to fail, which no card can be told to do";
+	if (conformance_modem_forbids(conf, example))
+		return conformance_modem_forbids(conf, example);
 	if (protocol != SIMTIE_PROTOCOL_ANY && protocol != conf->protocol)
 		return protocol == SIMTIE_PROTOCOL_T1 ? "holds at T=1 alone; --protocol T=1"
 						      : "holds at T=0 alone; --protocol T=0";

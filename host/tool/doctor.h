@@ -67,6 +67,10 @@ void doctor_check_drivers(struct doctor *doctor);
 
 void doctor_check_usb(struct doctor *doctor);
 
+/* ---- doctor_modem.c ---- */
+
+void doctor_check_modems(struct doctor *doctor);
+
 /* ---- doctor_vpcd.c ---- */
 
 void doctor_check_vpcd(struct doctor *doctor);

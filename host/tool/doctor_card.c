@@ -4,6 +4,7 @@
 #include "doctor.h"
 
 #include "domain.h"
+#include "modem.h"
 #include "output.h"
 #include "protocol.h"
 #include "words.h"
@@ -125,7 +126,8 @@ static void report_failure(struct doctor *doctor, int error, const char *detail)
 
 	doctor->ill += card;
 	doctor_find(doctor, DOCTOR_PROBLEM, "%s", detail[0] ? detail : "the card is not reached");
-	doctor_advise(doctor, "%s", simtie_strerror(error));
+	if (!modem_is(doctor->common.reader) || !detail[0])
+		doctor_advise(doctor, "%s", simtie_strerror(error));
 }
 
 void doctor_check_card(struct doctor *doctor, const char *reader)
@@ -136,6 +138,7 @@ void doctor_check_card(struct doctor *doctor, const char *reader)
 		.trace = doctor->common.trace,
 		.trace_secrets = doctor->common.trace_secrets,
 		.detail = detail,
+		.guard = modem_guard(reader),
 	};
 	char atr[OUTPUT_HEX_SIZE(SIMTIE_ATR_MAX)];
 	struct simtie_session *session;
@@ -148,8 +151,9 @@ void doctor_check_card(struct doctor *doctor, const char *reader)
 		return;
 	}
 	const uint8_t *bytes = simtie_session_atr(session, &len);
-	doctor_find(doctor, DOCTOR_OK, "a card answers at %s, ATR %s",
-		    protocol_word(simtie_session_protocol(session)), output_hex(bytes, len, atr));
+	doctor_find(doctor, DOCTOR_OK, "a card answers at %s%s%s",
+		    protocol_word(simtie_session_protocol(session)), len ? ", ATR " : "",
+		    output_hex(bytes, len, atr));
 	error = simtie_select(session, &info);
 	if (error) {
 		report_refusal(doctor, session, error);
