@@ -5,26 +5,17 @@
 #include "log.h"
 #include "records.h"
 #include "response.h"
-#include "selftest.h"
+#include "../crypto/selftest.h"
 #include "secure.h"
 #include "wipe.h"
 
 static bool load_lifecycle(struct applet *applet)
 {
-	uint8_t value;
-	size_t len;
-	enum journal_result result =
-		journal_read(&applet->journal, RECORD_LIFECYCLE, &value, 1, &len);
+	uint8_t value = record_byte(applet, RECORD_LIFECYCLE, LIFECYCLE_FACTORY, 0);
 
-	applet->lifecycle = LIFECYCLE_FACTORY;
-	if (result == JOURNAL_ABSENT)
-		return true;
-	if (result != JOURNAL_OK ||
-	    (value != LIFECYCLE_FACTORY && value != LIFECYCLE_PERSONALISED &&
-	     value != LIFECYCLE_TERMINATED))
-		return false;
 	applet->lifecycle = (enum lifecycle)value;
-	return true;
+	return value == LIFECYCLE_FACTORY || value == LIFECYCLE_PERSONALISED ||
+	       value == LIFECYCLE_TERMINATED;
 }
 
 static bool issuer_valid(const struct port_issuer *issuer)

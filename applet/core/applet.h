@@ -10,6 +10,7 @@
 #ifndef SIMTIE_CORE_APPLET_H
 #define SIMTIE_CORE_APPLET_H
 
+#include "../crypto/messaging.h"
 #include "contract.h"
 #include "journal.h"
 
@@ -33,23 +34,13 @@ enum secure_state {
 	SECURE_OPEN,
 };
 
-#define SECURE_KEY_MAX 32
-#define SECURE_MAC_MAX 16
-
 struct secure {
 	enum secure_state state;
 	uint8_t channel;
-	uint8_t level;     /* enum security_level; once open */
-	uint8_t key_set;   /* slot of the key set under it */
-	uint8_t options;   /* i */
-	uint8_t key_len;   /* bytes of each session key */
-	uint8_t mac_len;   /* 8 in S8, 16 in S16 */
-	uint32_t commands; /* counted for the encryption's initial vector */
-	uint8_t enc[SECURE_KEY_MAX];
-	uint8_t mac[SECURE_KEY_MAX];
-	uint8_t rmac[SECURE_KEY_MAX];
-	uint8_t chaining[SECURE_MAC_MAX];        /* MAC chaining value */
-	uint8_t host_cryptogram[SECURE_MAC_MAX]; /* the right one, until it was compared */
+	uint8_t key_set;                            /* slot of the key set under it */
+	uint8_t options;                            /* i */
+	struct messaging messaging;                 /* its level counts once it is open */
+	uint8_t host_cryptogram[MESSAGING_MAC_MAX]; /* the right one, until it was compared */
 };
 
 /* STORE DATA (domain) under way: it, and INSTALL before it, hold until another command comes. */

@@ -58,15 +58,15 @@ bool ber_next(struct bytes *in, struct ber *object)
 	return true;
 }
 
-void writer_put(struct writer *writer, struct bytes bytes)
+void writer_put_parts(struct writer *writer, const uint8_t *ptr, size_t len)
 {
-	if (writer->overflowed || bytes.len > writer->size - writer->used) {
+	if (writer->overflowed || len > writer->size - writer->used) {
 		writer->overflowed = true;
 		return;
 	}
-	if (bytes.len)
-		memcpy(writer->out + writer->used, bytes.ptr, bytes.len);
-	writer->used += bytes.len;
+	if (len)
+		memcpy(writer->out + writer->used, ptr, len);
+	writer->used += len;
 }
 
 static void put_tag(struct writer *writer, uint16_t tag)
@@ -93,13 +93,12 @@ static size_t code_length(size_t len, uint8_t coded[static LENGTH_SIZE_MAX])
 	return 3;
 }
 
-void ber_put(struct writer *writer, uint16_t tag, struct bytes value)
+void ber_put_parts(struct writer *writer, uint16_t tag, const uint8_t *ptr, size_t len)
 {
-	uint8_t coded[LENGTH_SIZE_MAX];
+	size_t mark = ber_open(writer, tag);
 
-	put_tag(writer, tag);
-	writer_put(writer, bytes_of(coded, code_length(value.len, coded)));
-	writer_put(writer, value);
+	writer_put_parts(writer, ptr, len);
+	ber_close(writer, mark);
 }
 
 void ber_put_u8(struct writer *writer, uint16_t tag, uint8_t value)

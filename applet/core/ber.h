@@ -26,10 +26,22 @@ struct writer {
 	bool overflowed;
 };
 
-/* Appends bytes as they are. */
-void writer_put(struct writer *writer, struct bytes bytes);
+/* What the next two do, with pointer and length in registers: compilers pass a struct by way of the
+ * stack, at ten bytes of code a call. */
+void writer_put_parts(struct writer *writer, const uint8_t *ptr, size_t len);
+void ber_put_parts(struct writer *writer, uint16_t tag, const uint8_t *ptr, size_t len);
 
-void ber_put(struct writer *writer, uint16_t tag, struct bytes value);
+/* Appends bytes as they are. */
+static inline void writer_put(struct writer *writer, struct bytes bytes)
+{
+	writer_put_parts(writer, bytes.ptr, bytes.len);
+}
+
+static inline void ber_put(struct writer *writer, uint16_t tag, struct bytes value)
+{
+	ber_put_parts(writer, tag, value.ptr, value.len);
+}
+
 void ber_put_u8(struct writer *writer, uint16_t tag, uint8_t value);
 void ber_put_be16(struct writer *writer, uint16_t tag, uint16_t value);
 void ber_put_be32(struct writer *writer, uint16_t tag, uint32_t value);

@@ -32,23 +32,10 @@ static inline bool bytes_equal(struct bytes a, struct bytes b)
 /*
  * The same, in a time that depends on the length alone. The lengths themselves are no secret.
  */
-static inline bool bytes_equal_secret(const uint8_t *a, const uint8_t *b, size_t len)
-{
-	volatile uint8_t difference = 0;
-
-	for (size_t i = 0; i < len; i++)
-		difference |= a[i] ^ b[i];
-	return difference == 0;
-}
+bool bytes_equal_secret(const uint8_t *a, const uint8_t *b, size_t len);
 
 /* Overwrites a secret; the compiler may not leave it out. */
-static inline void bytes_wipe(void *secret, size_t len)
-{
-	volatile uint8_t *p = secret;
-
-	while (len--)
-		*p++ = 0;
-}
+void bytes_wipe(void *secret, size_t len);
 
 static inline uint16_t get_be16(const uint8_t *p)
 {

@@ -36,8 +36,9 @@ void cbor_put_int(struct writer *writer, int32_t value)
 		cbor_put_head(writer, CBOR_UINT, (uint32_t)value);
 }
 
-void cbor_put_string(struct writer *writer, enum cbor_type type, struct bytes string)
+void cbor_put_string_parts(struct writer *writer, enum cbor_type type, const uint8_t *ptr,
+			   size_t len)
 {
-	cbor_put_head(writer, type, (uint32_t)string.len);
-	writer_put(writer, string);
+	cbor_put_head(writer, type, (uint32_t)len);
+	writer_put_parts(writer, ptr, len);
 }

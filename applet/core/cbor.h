@@ -24,6 +24,14 @@ enum cbor_type {
 void cbor_put_head(struct writer *writer, enum cbor_type type, uint32_t argument);
 
 void cbor_put_int(struct writer *writer, int32_t value);
-void cbor_put_string(struct writer *writer, enum cbor_type type, struct bytes string);
+
+/* As writer_put_parts() (ber.h). */
+void cbor_put_string_parts(struct writer *writer, enum cbor_type type, const uint8_t *ptr,
+			   size_t len);
+
+static inline void cbor_put_string(struct writer *writer, enum cbor_type type, struct bytes string)
+{
+	cbor_put_string_parts(writer, type, string.ptr, string.len);
+}
 
 #endif

@@ -47,29 +47,23 @@ static void put_key_information(const struct applet *applet, struct writer *out)
 	bytes_wipe(set, sizeof set);
 }
 
-static void put_production_data(const uint8_t name[static LIMIT_DIVERSIFICATION_SIZE],
-				struct writer *out)
+static uint16_t put_production_data(const struct applet *applet, struct writer *out)
 {
+	uint8_t name[LIMIT_DIVERSIFICATION_SIZE];
 	uint8_t cplc[LIMIT_CPLC_SIZE] = {0};
 
-	memcpy(cplc + CPLC_SERIAL, name + LIMIT_DIVERSIFICATION_SIZE - CPLC_SERIAL_SIZE,
-	       CPLC_SERIAL_SIZE);
+	if (!record_read(applet, RECORD_DIVERSIFICATION, name, sizeof name))
+		return SW_DATA_NOT_FOUND;
+	memcpy(cplc + CPLC_SERIAL, name + sizeof name - CPLC_SERIAL_SIZE, CPLC_SERIAL_SIZE);
 	ber_put(out, TAG_CPLC, bytes_of(cplc, sizeof cplc));
+	return SW_OK;
 }
 
-static uint16_t put_record(const struct applet *applet, uint16_t tag, uint8_t id,
+/* What cannot be read is not there. */
+static uint16_t put_record(const struct applet *applet, uint8_t id, uint16_t tag,
 			   struct writer *out)
 {
-	uint8_t value[LIMIT_NUMBER_SIZE_MAX];
-	size_t len;
-
-	if (journal_read(&applet->journal, id, value, sizeof value, &len) != JOURNAL_OK)
-		return SW_DATA_NOT_FOUND;
-	if (tag == TAG_CPLC)
-		put_production_data(value, out);
-	else
-		ber_put(out, tag, bytes_of(value, len));
-	return SW_OK;
+	return record_answer(applet, id, tag, out) == SW_OK ? SW_OK : SW_DATA_NOT_FOUND;
 }
 
 uint16_t cmd_domain_get_data(struct applet *applet, struct command *command)
@@ -84,12 +78,13 @@ uint16_t cmd_domain_get_data(struct applet *applet, struct command *command)
 		put_key_information(applet, &command->out);
 		return SW_OK;
 	case TAG_CPLC:
+		return put_production_data(applet, &command->out);
 	case TAG_DIVERSIFICATION:
-		return put_record(applet, tag, RECORD_DIVERSIFICATION, &command->out);
+		return put_record(applet, RECORD_DIVERSIFICATION, tag, &command->out);
 	case TAG_ISSUER_NUMBER:
-		return put_record(applet, tag, RECORD_ISSUER_NUMBER, &command->out);
+		return put_record(applet, RECORD_ISSUER_NUMBER, tag, &command->out);
 	case TAG_IMAGE_NUMBER:
-		return put_record(applet, tag, RECORD_IMAGE_NUMBER, &command->out);
+		return put_record(applet, RECORD_IMAGE_NUMBER, tag, &command->out);
 	}
 	return SW_DATA_NOT_FOUND;
 }

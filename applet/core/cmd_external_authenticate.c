@@ -21,7 +21,7 @@ static uint16_t authenticate(struct applet *applet, const struct command *comman
 	if (session->state != SECURE_STARTED || session->channel != command->channel_number ||
 	    !level_offered(command->p1, session->options))
 		return SW_CONDITIONS;
-	if (command->data.len != 2u * session->mac_len)
+	if (command->data.len != 2u * session->messaging.mac_len)
 		return SW_WRONG_LENGTH;
 	if (!key_set_count(applet, slot, (uint8_t)(key_set_failures(applet, slot) + 1)))
 		return SW_MEMORY_FAILURE;

@@ -30,22 +30,18 @@ uint16_t cmd_generate_key_pair(struct applet *applet, struct command *command)
 {
 	uint8_t key[KEY_SIZE];
 	uint8_t point[LIMIT_POINT_SIZE];
-	const struct journal_write write = {RECORD_KEY, {key, sizeof key}};
-	uint16_t sw = SW_OK;
+	uint16_t sw = SW_CARD_SHUT;
 
 	if (!access_generate(applet, command))
 		return SW_NOT_SATISFIED;
 	applet->port->alive(applet->port->context);
 	if (!draw(applet, key) || !crypto_p256_public(key + KEY_DEVICE, point)) {
 		applet->shut = true;
-		sw = SW_CARD_SHUT;
 		goto out;
 	}
-	if (journal_commit(&applet->journal, &write, 1) != JOURNAL_OK) {
-		sw = SW_MEMORY_FAILURE;
-		goto out;
-	}
-	put_public(&command->out, key, point);
+	sw = record_put(applet, RECORD_KEY, key, sizeof key);
+	if (sw == SW_OK)
+		put_public(&command->out, key, point);
 out:
 	bytes_wipe(key, sizeof key);
 	return sw;

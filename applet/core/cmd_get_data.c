@@ -4,49 +4,36 @@
 
 static const uint8_t version[] = {APPLET_VERSION_MAJOR, APPLET_VERSION_MINOR, APPLET_VERSION_PATCH};
 
-/* Reads a record; an absent one is no failure but has length 0. */
-static bool read_record(const struct applet *applet, uint8_t id, uint8_t *out, size_t size,
-			size_t *len)
-{
-	enum journal_result result = journal_read(&applet->journal, id, out, size, len);
-
-	if (result == JOURNAL_ABSENT)
-		*len = 0;
-	return result == JOURNAL_OK || result == JOURNAL_ABSENT;
-}
-
-/* Bits of enum content. The key is wiped; only its flags are looked at. */
+/* Bits of enum content. The key is wiped; only its flags are looked at. False: the memory failed.
+ */
 static bool read_content(const struct applet *applet, uint8_t *content)
 {
 	uint8_t key[KEY_SIZE];
-	uint8_t seeded = applet->port->seeded ? CONTENT_SEEDED : 0;
-	size_t len;
-	bool read = read_record(applet, RECORD_KEY, key, sizeof key, &len);
+	bool read = true;
 
-	*content = seeded;
-	if (read && len == sizeof key) {
+	*content = applet->port->seeded ? CONTENT_SEEDED : 0;
+	if (journal_has(&applet->journal, RECORD_KEY)) {
+		read = record_read(applet, RECORD_KEY, key, sizeof key);
 		*content |= CONTENT_DEVICE_KEY;
-		if (key[KEY_FLAGS] & KEY_FLAG_SEEDED)
+		if (read && key[KEY_FLAGS] & KEY_FLAG_SEEDED)
 			*content |= CONTENT_SEEDED;
+		bytes_wipe(key, sizeof key);
 	}
-	bytes_wipe(key, sizeof key);
+	if (journal_has(&applet->journal, RECORD_CERTIFICATE))
+		*content |= CONTENT_CERTIFICATE;
+	if (journal_has(&applet->journal, RECORD_ICCID))
+		*content |= CONTENT_ICCID;
 	return read;
 }
 
 static uint16_t get_information(const struct applet *applet, struct command *command)
 {
-	uint8_t iccid[LIMIT_ICCID_SIZE];
 	struct writer *out = &command->out;
+	uint16_t sw = SW_OK;
 	uint8_t content;
-	size_t iccid_len;
 
-	if (!read_content(applet, &content) ||
-	    !read_record(applet, RECORD_ICCID, iccid, sizeof iccid, &iccid_len))
+	if (!read_content(applet, &content))
 		return SW_MEMORY_FAILURE;
-	if (journal_has(&applet->journal, RECORD_CERTIFICATE))
-		content |= CONTENT_CERTIFICATE;
-	if (iccid_len)
-		content |= CONTENT_ICCID;
 
 	size_t template = ber_open(out, TAG_INFORMATION);
 
@@ -56,10 +43,10 @@ static uint16_t get_information(const struct applet *applet, struct command *com
 	ber_put_u8(out, TAG_INFO_CONTENT, content);
 	ber_put_be16(out, TAG_INFO_COMMAND_DATA, LIMIT_COMMAND_DATA);
 	ber_put_be16(out, TAG_INFO_RESPONSE_DATA, LIMIT_RESPONSE_DATA);
-	if (iccid_len)
-		ber_put(out, TAG_INFO_ICCID, bytes_of(iccid, iccid_len));
+	if (content & CONTENT_ICCID)
+		sw = record_answer(applet, RECORD_ICCID, TAG_INFO_ICCID, out);
 	ber_close(out, template);
-	return SW_OK;
+	return sw;
 }
 
 static uint16_t get_pin_state(const struct applet *applet, struct command *command)
@@ -72,32 +59,6 @@ static uint16_t get_pin_state(const struct applet *applet, struct command *comma
 	ber_put_u8(out, TAG_STATE_PUK_TRIES, pin_tries_left(applet, PIN_UNBLOCK));
 	ber_put_u8(out, TAG_STATE_PUK_TRIES_MAX, pin_tries_max(PIN_UNBLOCK));
 	ber_put_u8(out, TAG_STATE_VERIFIED, command->channel->verified);
-	ber_close(out, template);
-	return SW_OK;
-}
-
-/* Read straight into the response, whose size it would else double on the stack. */
-static uint16_t get_certificate(const struct applet *applet, struct command *command)
-{
-	struct writer *out = &command->out;
-	size_t template = ber_open(out, TAG_CERTIFICATE);
-	size_t len;
-
-	switch (journal_read(&applet->journal, RECORD_CERTIFICATE, out->out + out->used,
-			     out->size - out->used, &len)) {
-	case JOURNAL_OK:
-		break;
-	case JOURNAL_ABSENT:
-		return SW_DATA_NOT_FOUND;
-	case JOURNAL_FULL:
-	case JOURNAL_IO:
-	case JOURNAL_CORRUPT:
-	case JOURNAL_UNKNOWN:
-	case JOURNAL_UNUSABLE:
-	case JOURNAL_TOO_SMALL:
-		return SW_MEMORY_FAILURE;
-	}
-	out->used += len;
 	ber_close(out, template);
 	return SW_OK;
 }
@@ -147,7 +108,7 @@ uint16_t cmd_get_data(struct applet *applet, struct command *command)
 	case TAG_PIN_STATE:
 		return get_pin_state(applet, command);
 	case TAG_CERTIFICATE:
-		return get_certificate(applet, command);
+		return record_answer(applet, RECORD_CERTIFICATE, TAG_CERTIFICATE, &command->out);
 	case TAG_LOG:
 		return get_log(applet, command);
 	}

@@ -15,15 +15,22 @@ static const uint8_t privileges[][3] = {
 
 /* What the command asks for. */
 struct wish {
+	uint8_t p1;
+	bool files;        /* load files, not what was made from them */
 	struct bytes name; /* the AID or its first bytes */
 	struct bytes tags; /* list of tags; empty: all */
 };
 
-static bool parse(struct bytes data, struct wish *wish)
+static bool parse(const struct command *command, struct wish *wish)
 {
+	struct bytes data = command->data;
 	struct ber object;
 
-	*wish = (struct wish){0};
+	*wish = (struct wish){
+		.p1 = command->p1,
+		.files = command->p1 == STATUS_OF_LOAD_FILE ||
+			 command->p1 == STATUS_OF_LOAD_FILE_AND_MODULES,
+	};
 	if (!ber_next(&data, &object) || object.tag != TAG_STATUS_AID)
 		return false;
 	wish->name = object.value;
@@ -36,25 +43,25 @@ static bool parse(struct bytes data, struct wish *wish)
 	return true;
 }
 
-static bool is_file(uint8_t p1)
+static const struct bytes *name_of(const struct wish *wish, unsigned application)
 {
-	return p1 == STATUS_OF_LOAD_FILE || p1 == STATUS_OF_LOAD_FILE_AND_MODULES;
+	const struct registry_entry *entry = &registry[application];
+
+	return wish->files ? &entry->load_file : &entry->aid;
 }
 
-static struct bytes name_of(uint8_t p1, enum application application)
+/* The first application from this one on that is asked for; APPLICATIONS_COUNT. */
+static unsigned find(const struct wish *wish, unsigned application)
 {
-	struct registry_entry entry = registry_entry(application);
+	for (; application < APPLICATIONS_COUNT; application++) {
+		bool domain = application == APPLICATION_DOMAIN;
 
-	return is_file(p1) ? entry.load_file : entry.aid;
-}
-
-static bool fits(const struct wish *wish, uint8_t p1, enum application application)
-{
-	if (p1 == STATUS_OF_DOMAIN && application != APPLICATION_DOMAIN)
-		return false;
-	if (p1 == STATUS_OF_APPLICATION && application == APPLICATION_DOMAIN)
-		return false;
-	return registry_begins(name_of(p1, application), wish->name);
+		if (wish->p1 == (domain ? STATUS_OF_APPLICATION : STATUS_OF_DOMAIN))
+			continue;
+		if (registry_begins(*name_of(wish, application), wish->name))
+			break;
+	}
+	return application;
 }
 
 /* Whether the list, of tags of one or two bytes, has this one. */
@@ -77,40 +84,36 @@ static void put(struct writer *out, const struct wish *wish, uint16_t tag, struc
 		ber_put(out, tag, value);
 }
 
-static void put_tlv(const struct applet *applet, uint8_t p1, const struct wish *wish,
-		    enum application application, struct writer *out)
+static void put_tlv(const struct wish *wish, unsigned application, uint8_t lifecycle,
+		    struct writer *out)
 {
 	static const uint8_t version[] = {APPLET_VERSION_MAJOR, APPLET_VERSION_MINOR};
-	const struct registry_entry entry = registry_entry(application);
-	const uint8_t lifecycle = is_file(p1) ? LOADED : registry_lifecycle(applet, application);
+	const struct registry_entry *entry = &registry[application];
 	size_t template = ber_open(out, TAG_STATUS_ENTRY);
 
-	put(out, wish, TAG_STATUS_AID, name_of(p1, application));
+	put(out, wish, TAG_STATUS_AID, *name_of(wish, application));
 	put(out, wish, TAG_STATUS_LIFECYCLE, bytes_of(&lifecycle, 1));
-	if (!is_file(p1))
+	if (wish->files)
+		put(out, wish, TAG_STATUS_LOAD_FILE_VERSION, bytes_of(version, sizeof version));
+	else
 		put(out, wish, TAG_STATUS_PRIVILEGES,
 		    bytes_of(privileges[application], sizeof privileges[application]));
-	if (p1 == STATUS_OF_APPLICATION) {
-		put(out, wish, TAG_STATUS_LOAD_FILE, entry.load_file);
-		put(out, wish, TAG_STATUS_DOMAIN, registry_entry(APPLICATION_DOMAIN).aid);
+	if (wish->p1 == STATUS_OF_APPLICATION) {
+		put(out, wish, TAG_STATUS_LOAD_FILE, entry->load_file);
+		put(out, wish, TAG_STATUS_DOMAIN, registry[APPLICATION_DOMAIN].aid);
 	}
-	if (is_file(p1))
-		put(out, wish, TAG_STATUS_LOAD_FILE_VERSION, bytes_of(version, sizeof version));
-	if (p1 == STATUS_OF_LOAD_FILE_AND_MODULES)
-		put(out, wish, TAG_STATUS_MODULE, entry.aid);
+	if (wish->p1 == STATUS_OF_LOAD_FILE_AND_MODULES)
+		put(out, wish, TAG_STATUS_MODULE, entry->aid);
 	ber_close(out, template);
 }
 
 /* The older form: AID with its length, lifecycle, first byte of the privileges. */
-static void put_plain(const struct applet *applet, uint8_t p1, enum application application,
+static void put_plain(const struct wish *wish, unsigned application, uint8_t lifecycle,
 		      struct writer *out)
 {
-	const struct bytes name = name_of(p1, application);
+	const struct bytes name = *name_of(wish, application);
 	const uint8_t len = (uint8_t)name.len;
-	const uint8_t state[] = {
-		is_file(p1) ? LOADED : registry_lifecycle(applet, application),
-		is_file(p1) ? 0 : privileges[application][0],
-	};
+	const uint8_t state[] = {lifecycle, wish->files ? 0 : privileges[application][0]};
 
 	writer_put(out, bytes_of(&len, 1));
 	writer_put(out, name);
@@ -121,25 +124,21 @@ static void put_plain(const struct applet *applet, uint8_t p1, enum application 
 uint16_t cmd_get_status(struct applet *applet, struct command *command)
 {
 	unsigned application = command->p2 & FORM_NEXT ? applet->status_next : APPLICATION_DOMAIN;
+	uint8_t lifecycle;
 	struct wish wish;
 
 	if (!access_issuer(applet, command))
 		return SW_NOT_SATISFIED;
-	if (!parse(command->data, &wish))
+	if (!parse(command, &wish))
 		return SW_WRONG_DATA;
-	while (application < APPLICATIONS_COUNT &&
-	       !fits(&wish, command->p1, (enum application)application))
-		application++;
+	application = find(&wish, application);
 	if (application == APPLICATIONS_COUNT)
 		return SW_DATA_NOT_FOUND;
+	lifecycle = wish.files ? LOADED : registry_lifecycle(applet, (enum application)application);
 	if (command->p2 & FORM_TLV)
-		put_tlv(applet, command->p1, &wish, (enum application)application, &command->out);
+		put_tlv(&wish, application, lifecycle, &command->out);
 	else
-		put_plain(applet, command->p1, (enum application)application, &command->out);
-	do
-		application++;
-	while (application < APPLICATIONS_COUNT &&
-	       !fits(&wish, command->p1, (enum application)application));
-	applet->status_next = (uint8_t)application;
-	return application < APPLICATIONS_COUNT ? SW_MORE_DATA : SW_OK;
+		put_plain(&wish, application, lifecycle, &command->out);
+	applet->status_next = (uint8_t)find(&wish, application + 1);
+	return applet->status_next < APPLICATIONS_COUNT ? SW_MORE_DATA : SW_OK;
 }

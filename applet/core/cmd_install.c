@@ -21,7 +21,7 @@ uint16_t cmd_install(struct applet *applet, struct command *command)
 		return SW_NOT_SATISFIED;
 	if (!parse(command->data, &aid))
 		return SW_WRONG_DATA;
-	if (!bytes_equal(aid, registry_entry(APPLICATION_ATTESTATION).aid))
+	if (!bytes_equal(aid, registry[APPLICATION_ATTESTATION].aid))
 		return SW_DATA_NOT_FOUND;
 	applet->store.for_attestation = true;
 	return SW_OK;

@@ -6,27 +6,17 @@
 #include "pin.h"
 #include "random.h"
 
-/* The command's data objects; an absent one has ptr NULL. */
-struct request {
-	struct bytes audience, nonce, thumbprint, purpose, pin;
+/* The command's data objects by their tags, which follow each other; an absent one has ptr NULL. */
+enum {
+	AUDIENCE = 0,
+	NONCE = TAG_NONCE - TAG_AUDIENCE,
+	THUMBPRINT = TAG_THUMBPRINT - TAG_AUDIENCE,
+	PURPOSE = TAG_PURPOSE - TAG_AUDIENCE,
+	PIN = TAG_PIN - TAG_AUDIENCE,
+	OBJECTS,
 };
 
-static struct bytes *member(struct request *request, uint16_t tag)
-{
-	switch (tag) {
-	case TAG_AUDIENCE:
-		return &request->audience;
-	case TAG_NONCE:
-		return &request->nonce;
-	case TAG_THUMBPRINT:
-		return &request->thumbprint;
-	case TAG_PURPOSE:
-		return &request->purpose;
-	case TAG_PIN:
-		return &request->pin;
-	}
-	return NULL;
-}
+_Static_assert(NONCE == 1 && THUMBPRINT == 2 && PURPOSE == 3 && PIN == 4, "the tags have gaps");
 
 static bool absent_or_sized(struct bytes value, size_t len)
 {
@@ -40,43 +30,38 @@ static bool purpose_valid(struct bytes purpose)
 							    *purpose.ptr == PURPOSE_PROVISIONING));
 }
 
-static bool request_parse(struct bytes data, struct request *request)
+static bool request_parse(struct bytes data, struct bytes request[static OBJECTS])
 {
 	struct ber object;
 
-	*request = (struct request){0};
+	memset(request, 0, OBJECTS * sizeof *request);
 	while (data.len > 0) {
 		if (!ber_next(&data, &object))
 			return false;
 
-		struct bytes *place = member(request, object.tag);
+		unsigned place = (unsigned)object.tag - TAG_AUDIENCE;
 
-		if (place == NULL || place->ptr != NULL)
+		if (place >= OBJECTS || request[place].ptr != NULL)
 			return false;
-		*place = object.value;
+		request[place] = object.value;
 	}
-	return audience_valid(request->audience) && request->nonce.len >= LIMIT_NONCE_MIN &&
-	       request->nonce.len <= LIMIT_NONCE_MAX &&
-	       absent_or_sized(request->thumbprint, LIMIT_THUMBPRINT_SIZE) &&
-	       absent_or_sized(request->pin, LIMIT_PIN_SIZE) && purpose_valid(request->purpose);
+	return audience_valid(request[AUDIENCE]) && request[NONCE].len >= LIMIT_NONCE_MIN &&
+	       request[NONCE].len <= LIMIT_NONCE_MAX &&
+	       absent_or_sized(request[THUMBPRINT], LIMIT_THUMBPRINT_SIZE) &&
+	       absent_or_sized(request[PIN], LIMIT_PIN_SIZE) && purpose_valid(request[PURPOSE]);
 }
 
 /* Lifecycle, counter and consent; a PIN that came along is charged and checked. SW_OK: go on. */
 static uint16_t take_consent(struct applet *applet, struct channel *channel, struct bytes pin)
 {
 	bool verified = channel->verified;
-	enum pin_result result;
-	uint8_t left;
 
 	if (applet->lifecycle != LIFECYCLE_PERSONALISED || applet->counter == LOG_COUNTER_MAX)
 		return SW_CONDITIONS;
 	if (pin.ptr == NULL && !verified)
 		return SW_NOT_SATISFIED;
 	channel->verified = false; /* used up, whatever happens now */
-	if (pin.ptr == NULL)
-		return SW_OK;
-	result = pin_try(applet, PIN_HOLDER, pin, &left);
-	return result == PIN_RIGHT ? SW_OK : pin_refusal(result, left);
+	return pin.ptr == NULL ? SW_OK : pin_try(applet, PIN_HOLDER, pin.ptr);
 }
 
 /* Commits counter and log entry, and with them the tries of a PIN that came along. */
@@ -87,6 +72,7 @@ static uint16_t commit(struct applet *applet, const struct attestation *attestat
 	uint8_t hash[SHA256_SIZE];
 	uint32_t counter = applet->counter + 1;
 	size_t len;
+	uint16_t sw;
 
 	if (!crypto_sha256(&attestation->audience, 1, hash)) {
 		applet->shut = true;
@@ -98,10 +84,10 @@ static uint16_t commit(struct applet *applet, const struct attestation *attestat
 	const struct journal_write writes[] = {log_write(counter, bytes_of(entry, len)),
 					       pin_tries_back(PIN_HOLDER)};
 
-	if (journal_commit(&applet->journal, writes, tries_back ? 2 : 1) != JOURNAL_OK)
-		return SW_MEMORY_FAILURE;
-	applet->counter = counter;
-	return SW_OK;
+	sw = record_commit(applet, writes, tries_back ? 2 : 1);
+	if (sw == SW_OK)
+		applet->counter = counter;
+	return sw;
 }
 
 /* After the commit: seals, signs, answers. */
@@ -130,33 +116,31 @@ uint16_t cmd_internal_authenticate(struct applet *applet, struct command *comman
 {
 	uint8_t key[KEY_SIZE];
 	uint8_t salt[LIMIT_SALT_SIZE];
-	struct request request;
-	size_t len;
+	struct bytes request[OBJECTS];
 	uint16_t sw;
 
-	if (!request_parse(command->data, &request))
+	if (!request_parse(command->data, request))
 		return SW_WRONG_DATA;
-	sw = take_consent(applet, command->channel, request.pin);
+	sw = take_consent(applet, command->channel, request[PIN]);
 	if (sw != SW_OK)
 		return sw;
 
 	struct attestation attestation = {
-		.audience = request.audience,
-		.nonce = request.nonce,
-		.thumbprint = request.thumbprint,
-		.purpose = request.purpose.ptr ? *request.purpose.ptr : PURPOSE_REGISTRATION,
+		.audience = request[AUDIENCE],
+		.nonce = request[NONCE],
+		.thumbprint = request[THUMBPRINT],
+		.purpose = request[PURPOSE].ptr ? *request[PURPOSE].ptr : PURPOSE_REGISTRATION,
 		.consent = CONSENT_PIN,
 		.debug_status = (uint8_t)applet->port->debug_status,
 	};
 
 	sw = SW_MEMORY_FAILURE;
-	if (journal_read(&applet->journal, RECORD_KEY, key, sizeof key, &len) == JOURNAL_OK &&
-	    len == sizeof key)
+	if (record_read(applet, RECORD_KEY, key, sizeof key))
 		sw = random_bytes(applet, salt, sizeof salt) ? SW_OK : SW_CARD_SHUT;
 	if (sw == SW_OK)
 		sw = commit(applet, &attestation,
 			    applet->port->seeded || key[KEY_FLAGS] & KEY_FLAG_SEEDED,
-			    request.pin.ptr != NULL);
+			    request[PIN].ptr != NULL);
 	if (sw == SW_OK)
 		sw = answer(applet, command, &attestation, key, bytes_of(salt, sizeof salt));
 	bytes_wipe(key, sizeof key);

@@ -10,7 +10,7 @@ static void put_fci(const struct applet *applet, enum application application, s
 {
 	size_t fci = ber_open(out, TAG_FCI);
 
-	ber_put(out, TAG_FCI_AID, registry_entry(application).aid);
+	ber_put(out, TAG_FCI_AID, registry[application].aid);
 	if (application == APPLICATION_ATTESTATION)
 		ber_put_u8(out, TAG_FCI_LIFECYCLE, (uint8_t)applet->lifecycle);
 
@@ -36,7 +36,7 @@ static enum application find(const struct command *command)
 	if (command->p2 == SELECT_ANSWER_FCI_NEXT)
 		candidate = command->channel->selected + 1u;
 	while (candidate < APPLICATIONS_COUNT &&
-	       !registry_begins(registry_entry((enum application)candidate).aid, command->data))
+	       !registry_begins(registry[candidate].aid, command->data))
 		candidate++;
 	return (enum application)candidate;
 }

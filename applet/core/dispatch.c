@@ -57,7 +57,7 @@ static uint16_t check_session(struct applet *applet, const struct command_row *r
 
 	uint8_t *plain = applet->chain + applet->chain_used;
 
-	command->level = applet->secure.level;
+	command->level = applet->secure.messaging.level;
 	if (len)
 		memcpy(plain, apdu->data.ptr, len);
 	if (!secure_unwrap(applet, apdu->header, plain, &len))
@@ -106,20 +106,23 @@ static uint16_t protect(struct applet *applet, struct command *command, uint16_t
 		       : SW_CARD_SHUT;
 }
 
-/* Runs the handler and makes its response the one under way. */
-static uint16_t run(struct applet *applet, const struct command_row *row, struct command *command)
+/* Runs the handler, if the chain is at its end, and makes its response the one under way. */
+static uint16_t run(struct applet *applet, const struct command_row *row, bool chained,
+		    struct command *command)
 {
-	uint16_t sw;
+	uint16_t sw = SW_OK;
 
-	if (response_repeated(applet, command))
+	if (!chained && response_repeated(applet, command))
 		return applet->response_sw;
-	if (command->header[1] == INS_GET_RESPONSE)
+	if (row->handler == cmd_get_response)
 		return row->handler(applet, command);
 	response_drop(applet);
-	if (row->handler != cmd_domain_store_data)
-		chain_forget_blocks(applet);
 	command->out = (struct writer){.out = applet->response, .size = sizeof applet->response};
-	sw = row->handler(applet, command);
+	if (!chained) {
+		if (row->handler != cmd_domain_store_data)
+			chain_forget_blocks(applet);
+		sw = row->handler(applet, command);
+	}
 	if (applet->shut)
 		sw = SW_CARD_SHUT;
 	sw = protect(applet, command, sw);
@@ -127,18 +130,6 @@ static uint16_t run(struct applet *applet, const struct command_row *row, struct
 		bytes_wipe(applet->response, command->out.used);
 		command->out.used = 0;
 	}
-	response_begin(applet, command, sw);
-	return sw;
-}
-
-/* Done, for now: the rest of the chain has to come before the handler runs. */
-static uint16_t accept_link(struct applet *applet, struct command *command)
-{
-	uint16_t sw;
-
-	response_drop(applet);
-	command->out = (struct writer){.out = applet->response, .size = sizeof applet->response};
-	sw = protect(applet, command, SW_OK);
 	response_begin(applet, command, sw);
 	return sw;
 }
@@ -153,24 +144,10 @@ static struct answer refuse(struct applet *applet, uint16_t sw)
 	return (struct answer){.sw = sw};
 }
 
-static struct command command_of(const struct apdu *apdu, const struct apdu_class *class)
-{
-	struct command command = {
-		.p1 = apdu->header[2],
-		.p2 = apdu->header[3],
-		.data = apdu->data,
-		.sent_data = apdu->data.len > 0,
-		.ne = apdu->ne,
-	};
-
-	memcpy(command.header, apdu->header, sizeof command.header);
-	command.header[0] = (uint8_t)(class->base | class->channel);
-	return command;
-}
-
 struct answer applet_transmit(struct applet *applet, struct bytes bytes)
 {
 	const struct command_row *row = NULL;
+	struct command command = {0};
 	struct apdu apdu;
 	uint16_t sw;
 
@@ -180,8 +157,14 @@ struct answer applet_transmit(struct applet *applet, struct bytes bytes)
 		return refuse(applet, SW_WRONG_LENGTH);
 
 	const struct apdu_class class = apdu_class(apdu.header[0]);
-	struct command command = command_of(&apdu, &class);
 
+	memcpy(command.header, apdu.header, sizeof command.header);
+	command.header[0] = (uint8_t)(class.base | class.channel);
+	command.p1 = apdu.header[2];
+	command.p2 = apdu.header[3];
+	command.data = apdu.data;
+	command.sent_data = apdu.data.len > 0;
+	command.ne = apdu.ne;
 	sw = check_class(applet, &class, &command);
 	if (sw == SW_OK) {
 		row = command_find(class.base, apdu.header[1], command.channel->selected);
@@ -191,15 +174,12 @@ struct answer applet_transmit(struct applet *applet, struct bytes bytes)
 		sw = check_chain(applet, row, class.chained, &command);
 	if (sw != SW_OK)
 		return refuse(applet, sw);
-	if (class.chained) {
-		sw = accept_link(applet, &command);
-	} else {
-		const bool part = fetches(applet, &command);
 
-		sw = run(applet, row, &command);
-		if (!part)
-			chain_drop(applet);
-	}
+	const bool whole = !class.chained && !fetches(applet, &command);
+
+	sw = run(applet, row, class.chained, &command);
+	if (whole)
+		chain_drop(applet);
 	if (!command_answers(sw))
 		return (struct answer){.sw = sw};
 	return response_next(applet, &command);

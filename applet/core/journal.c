@@ -22,13 +22,18 @@ enum journal_result journal_open(struct journal *journal, const struct port *por
 	return result == JOURNAL_ABSENT ? journal_format(journal) : result;
 }
 
+bool journal_has(const struct journal *journal, uint8_t id)
+{
+	return id < JOURNAL_IDS && journal->at[id] != 0;
+}
+
 enum journal_result journal_read(const struct journal *journal, uint8_t id, uint8_t *out,
 				 size_t size, size_t *len)
 {
 	const struct port *port = journal->port;
 	uint32_t at;
 
-	if (id >= JOURNAL_IDS || journal->at[id] == 0)
+	if (!journal_has(journal, id))
 		return JOURNAL_ABSENT;
 	if (!journal_value_len(journal, id, len))
 		return JOURNAL_IO;

@@ -40,7 +40,8 @@ struct journal {
 				     absent */
 };
 
-/* One record of a commit. A value with ptr NULL removes the record. */
+/* One record of a commit. A value with ptr NULL removes the record and the `len` after it, those of
+ * them that are there. */
 struct journal_write {
 	uint8_t id;
 	struct bytes value;
@@ -63,16 +64,12 @@ enum journal_result journal_read(const struct journal *journal, uint8_t id, uint
 				 size_t size, size_t *len);
 
 /* Whether there is such a record. */
-static inline bool journal_has(const struct journal *journal, uint8_t id)
-{
-	return id < JOURNAL_IDS && journal->at[id] != 0;
-}
+bool journal_has(const struct journal *journal, uint8_t id);
 
 /*
- * Replaces `count` records in one atomic step and returns once the step is durable. An id stands at
- * most once in it.
- * JOURNAL_OK; JOURNAL_TOO_SMALL and JOURNAL_FULL, nothing changed; JOURNAL_IO: until the next
- * journal_open() the old values are read, and after it either all old or all new.
+ * Carries out `count` writes in one atomic step and returns once the step is durable. An id stands
+ * at most once in it. JOURNAL_OK; JOURNAL_TOO_SMALL and JOURNAL_FULL, nothing changed; JOURNAL_IO:
+ * until the next journal_open() the old values are read, and after it either all old or all new.
  *
  * What fits depends on what is stored, never on how it came there. With a value counted as its
  * length rounded up to 4, plus 4, and a removal as 4: the writes of one commit must fit in

@@ -150,6 +150,22 @@ enum journal_result journal_format(struct journal *journal)
 	return write_advance(journal, 0, 0);
 }
 
+/* What one write does to each record that it is about. */
+struct write_step {
+	bool removes;
+	size_t len;  /* of the new value */
+	size_t last; /* the last record's id */
+};
+
+static struct write_step write_step(const struct journal_write *write)
+{
+	const size_t len = write->value.len;
+
+	if (write->value.ptr == NULL)
+		return (struct write_step){true, 0, write->id + len};
+	return (struct write_step){false, len, write->id};
+}
+
 /* What the commit takes, in *body, and what all values would take after it, in *live. */
 static enum journal_result write_measure(const struct journal *journal,
 					 const struct journal_write *writes, size_t count,
@@ -157,23 +173,28 @@ static enum journal_result write_measure(const struct journal *journal,
 {
 	*body = 0;
 	*live = journal->live;
-	for (size_t i = 0; i < count; i++) {
-		const struct journal_write *write = &writes[i];
-		bool removed = write->value.ptr == NULL;
-		size_t len;
+	for (; count > 0; count--, writes++) {
+		const struct write_step step = write_step(writes);
 
-		if (write->id >= JOURNAL_IDS)
+		if (step.last >= JOURNAL_IDS)
 			return JOURNAL_FULL;
-		if (!removed && write->value.len > JOURNAL_VALUE_MAX)
+		if (step.len > JOURNAL_VALUE_MAX)
 			return JOURNAL_TOO_SMALL;
-		*body += journal_record_size(removed ? 0 : write->value.len);
-		if (!removed)
-			*live += journal_record_size(write->value.len);
-		if (journal->at[write->id] == 0)
-			continue;
-		if (!journal_value_len(journal, write->id, &len))
-			return JOURNAL_IO;
-		*live -= journal_record_size(len);
+		if (!step.removes) {
+			*body += journal_record_size(step.len);
+			*live += journal_record_size(step.len);
+		}
+		for (size_t id = writes->id; id <= step.last; id++) {
+			size_t len;
+
+			if (journal->at[id] == 0)
+				continue;
+			if (!journal_value_len(journal, (uint8_t)id, &len))
+				return JOURNAL_IO;
+			*live -= journal_record_size(len);
+			if (step.removes)
+				*body += JOURNAL_RECORD_HEADER;
+		}
 	}
 	return JOURNAL_OK;
 }
@@ -188,40 +209,49 @@ static uint32_t write_capacity(const struct port *port)
 	return (port->page_count - 2u) * room - (port->page_count - 3u) * JOURNAL_VALUE_MAX;
 }
 
-/* Writes the frame of a commit to the head page, where it fits. */
-static enum journal_result write_commit(struct journal *journal, const struct journal_write *writes,
-					size_t count, uint32_t body)
+/* Puts the records of a write at `at`, and notes in places[] where they stand; gives the end. */
+static uint32_t write_records(const struct journal_write *write, uint32_t at,
+			      uint16_t places[static JOURNAL_IDS], struct journal_writer *writer)
 {
 	static const uint8_t padding[3];
+	const struct write_step step = write_step(write);
+
+	for (size_t id = write->id; id <= step.last; id++) {
+		uint8_t header[JOURNAL_RECORD_HEADER] = {(uint8_t)id, step.removes};
+
+		if (step.removes && places[id] == 0)
+			continue;
+		put_be16(header + 2, (uint16_t)step.len);
+		journal_frame_put(writer, header, sizeof(header));
+		journal_frame_put(writer, write->value.ptr, step.len);
+		journal_frame_put(writer, padding, (0 - step.len) & 3);
+		places[id] = step.removes ? 0 : (uint16_t)(at / 4);
+		at += journal_record_size(step.len);
+	}
+	return at;
+}
+
+/* Writes the frame of a commit to the head page, where it fits. By itself, so that places[] takes
+ * no stack while pages move. */
+__attribute__((noinline)) static enum journal_result
+write_commit(struct journal *journal, const struct journal_write *writes, size_t count,
+	     uint32_t body)
+{
 	const struct port *port = journal->port;
 	uint32_t at =
 		journal_page_offset(port, journal->head) + journal->head_end + JOURNAL_FRAME_HEADER;
+	uint16_t places[JOURNAL_IDS];
 	struct journal_writer writer;
 
+	memcpy(places, journal->at, sizeof(places));
 	journal->head_used = port->page_size; /* unless all goes well */
 	journal_frame_begin(&writer, port, journal->head, journal->sequence, journal->head_end,
 			    JOURNAL_COMMIT, body);
-	for (size_t i = 0; i < count; i++) {
-		struct bytes value = writes[i].value;
-		uint8_t header[JOURNAL_RECORD_HEADER] = {writes[i].id, JOURNAL_VALUE};
-
-		if (value.ptr == NULL) {
-			header[1] = JOURNAL_REMOVED;
-			value.len = 0;
-		}
-		put_be16(header + 2, (uint16_t)value.len);
-		journal_frame_put(&writer, header, sizeof(header));
-		journal_frame_put(&writer, value.ptr, value.len);
-		journal_frame_put(&writer, padding, (0 - value.len) & 3);
-	}
+	for (size_t i = 0; i < count; i++)
+		at = write_records(&writes[i], at, places, &writer);
 	if (!journal_frame_end(&writer) || !port->sync(port->context))
 		return JOURNAL_IO;
-	for (size_t i = 0; i < count; i++) {
-		bool removed = writes[i].value.ptr == NULL;
-
-		journal->at[writes[i].id] = removed ? 0 : (uint16_t)(at / 4);
-		at += journal_record_size(removed ? 0 : writes[i].value.len);
-	}
+	memcpy(journal->at, places, sizeof(places));
 	journal->head_end += journal_frame_size(body);
 	journal->head_used = journal->head_end;
 	return JOURNAL_OK;

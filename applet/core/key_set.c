@@ -36,11 +36,7 @@ uint8_t key_set_free(const struct applet *applet)
 
 bool key_set_read(const struct applet *applet, uint8_t slot, uint8_t set[static KEY_SET_SIZE])
 {
-	size_t len;
-
-	return journal_read(&applet->journal, RECORD_KEY_SET + slot, set, KEY_SET_SIZE, &len) ==
-		       JOURNAL_OK &&
-	       len == KEY_SET_SIZE;
+	return record_read(applet, RECORD_KEY_SET + slot, set, KEY_SET_SIZE);
 }
 
 enum journal_result key_set_store(struct applet *applet, uint8_t slot,
@@ -61,39 +57,27 @@ enum journal_result key_set_store(struct applet *applet, uint8_t slot,
 
 uint8_t key_set_failures(const struct applet *applet, uint8_t slot)
 {
-	uint8_t failures;
-	size_t len;
-	enum journal_result result =
-		journal_read(&applet->journal, RECORD_FAILURES + slot, &failures, 1, &len);
-
-	if (result == JOURNAL_ABSENT)
-		return 0;
-	return result == JOURNAL_OK ? failures : LIMIT_AUTHENTICATIONS;
+	return record_byte(applet, RECORD_FAILURES + slot, 0, LIMIT_AUTHENTICATIONS);
 }
 
 bool key_set_count(struct applet *applet, uint8_t slot, uint8_t failures)
 {
-	const struct journal_write write = {RECORD_FAILURES + slot, {&failures, 1}};
-
-	return journal_commit(&applet->journal, &write, 1) == JOURNAL_OK &&
+	return record_put(applet, RECORD_FAILURES + slot, &failures, 1) == SW_OK &&
 	       key_set_failures(applet, slot) == failures;
 }
 
 bool key_set_sequence(struct applet *applet, uint8_t slot, uint32_t *sequence)
 {
 	uint8_t coded[4] = {0};
-	size_t len;
-	enum journal_result result =
-		journal_read(&applet->journal, RECORD_SEQUENCE + slot, coded, sizeof coded, &len);
-	const struct journal_write write = {RECORD_SEQUENCE + slot, {coded, sizeof coded}};
 
-	if (result != JOURNAL_OK && result != JOURNAL_ABSENT)
+	if (journal_has(&applet->journal, RECORD_SEQUENCE + slot) &&
+	    !record_read(applet, RECORD_SEQUENCE + slot, coded, sizeof coded))
 		return false;
 	*sequence = get_be32(coded) + 1;
 	if (*sequence > SEQUENCE_MAX)
 		return false;
 	put_be32(coded, *sequence);
-	return journal_commit(&applet->journal, &write, 1) == JOURNAL_OK;
+	return record_put(applet, RECORD_SEQUENCE + slot, coded, sizeof coded) == SW_OK;
 }
 
 static bool blank(const uint8_t *bytes, size_t len)

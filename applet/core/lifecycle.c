@@ -6,29 +6,27 @@
 static const uint8_t state_terminated = LIFECYCLE_TERMINATED;
 static const uint8_t card_terminated = CARD_STATE_TERMINATED;
 
-/* Whether a record outlives the applet: the domain's, unless the card ends, and the card's name,
- * without which it would take itself for new. */
-static bool outlives(uint8_t id, bool card)
+/* Removes all records from one to another. */
+static struct journal_write removal(enum record from, enum record to)
 {
-	if (id == RECORD_DIVERSIFICATION || id == RECORD_WIPE)
-		return true;
-	return !card && id >= RECORD_CARD_STATE && id < RECORD_LOG;
+	return (struct journal_write){(uint8_t)from, {NULL, (size_t)(to - from)}};
 }
 
+/* What stays is the card's name, without which it would take itself for new, and what is the
+ * domain's, unless the card ends. */
 uint16_t lifecycle_terminate(struct applet *applet, bool card)
 {
-	struct journal_write writes[JOURNAL_IDS];
-	size_t count = 0;
+	const struct journal_write writes[] = {
+		{RECORD_LIFECYCLE, {&state_terminated, 1}},
+		wipe_mark(),
+		removal(RECORD_KEY, RECORD_CERTIFICATE),
+		removal(RECORD_LOG, RECORD_LOG_LAST),
+		removal(RECORD_ISSUER_NUMBER, RECORD_SEQUENCE_LAST), /* the rest: `card` */
+		{RECORD_CARD_STATE, {&card_terminated, 1}},
+	};
+	const size_t all = sizeof writes / sizeof *writes;
 
-	writes[count++] = (struct journal_write){RECORD_LIFECYCLE, {&state_terminated, 1}};
-	if (card)
-		writes[count++] = (struct journal_write){RECORD_CARD_STATE, {&card_terminated, 1}};
-	writes[count++] = wipe_mark();
-	for (uint8_t id = 0; id < JOURNAL_IDS; id++)
-		if (id != RECORD_LIFECYCLE && id != RECORD_CARD_STATE && !outlives(id, card) &&
-		    journal_has(&applet->journal, id))
-			writes[count++] = (struct journal_write){id, {NULL, 0}};
-	if (journal_commit(&applet->journal, writes, count) != JOURNAL_OK)
+	if (record_commit(applet, writes, card ? all : all - 2) != SW_OK)
 		return SW_MEMORY_FAILURE;
 	applet->lifecycle = LIFECYCLE_TERMINATED;
 	applet->counter = 0;

@@ -12,23 +12,15 @@ bool log_counter(const struct applet *applet, uint32_t *counter)
 
 	*counter = 0;
 	for (uint8_t id = RECORD_LOG; id < RECORD_LOG + LIMIT_LOG_ENTRIES; id++) {
-		switch (journal_read(&applet->journal, id, entry, sizeof entry, &len)) {
-		case JOURNAL_OK:
-			if (len < LOG_AT_AUDIENCE)
-				return false;
-			if (get_be32(entry + LOG_AT_COUNTER) > *counter)
-				*counter = get_be32(entry + LOG_AT_COUNTER);
-			break;
-		case JOURNAL_ABSENT:
-			break;
-		case JOURNAL_FULL:
-		case JOURNAL_IO:
-		case JOURNAL_CORRUPT:
-		case JOURNAL_UNKNOWN:
-		case JOURNAL_UNUSABLE:
-		case JOURNAL_TOO_SMALL:
+		enum journal_result result =
+			journal_read(&applet->journal, id, entry, sizeof entry, &len);
+
+		if (result == JOURNAL_ABSENT)
+			continue;
+		if (result != JOURNAL_OK || len < LOG_AT_AUDIENCE)
 			return false;
-		}
+		if (get_be32(entry + LOG_AT_COUNTER) > *counter)
+			*counter = get_be32(entry + LOG_AT_COUNTER);
 	}
 	return true;
 }

@@ -21,43 +21,31 @@ uint8_t pin_tries_max(enum pin_id id)
 
 uint8_t pin_tries_left(const struct applet *applet, enum pin_id id)
 {
-	uint8_t tries;
-	size_t len;
-
-	if (journal_read(&applet->journal, pins[id].tries, &tries, 1, &len) != JOURNAL_OK)
-		return 0;
-	return tries;
+	return record_byte(applet, pins[id].tries, 0, 0);
 }
 
 /* Takes one try off and makes sure that the memory holds it. */
 static bool charge(struct applet *applet, enum pin_id id, uint8_t left)
 {
-	const struct journal_write write = {pins[id].tries, bytes_of(&left, 1)};
-
-	return journal_commit(&applet->journal, &write, 1) == JOURNAL_OK &&
+	return record_put(applet, pins[id].tries, &left, 1) == SW_OK &&
 	       pin_tries_left(applet, id) == left;
 }
 
-enum pin_result pin_try(struct applet *applet, enum pin_id id, struct bytes guess, uint8_t *left)
+uint16_t pin_try(struct applet *applet, enum pin_id id, const uint8_t guess[static LIMIT_PIN_SIZE])
 {
 	uint8_t value[LIMIT_PIN_SIZE];
-	uint8_t tries = pin_tries_left(applet, id);
-	enum pin_result result = PIN_WRONG;
-	size_t len;
+	uint8_t left = pin_tries_left(applet, id);
+	bool right;
 
-	*left = 0;
-	if (tries == 0)
-		return PIN_BLOCKED;
-	*left = tries - 1;
-	if (!charge(applet, id, *left))
-		return PIN_UNCHARGED;
-	if (journal_read(&applet->journal, pins[id].value, value, sizeof value, &len) ==
-		    JOURNAL_OK &&
-	    len == sizeof value && guess.len == sizeof value &&
-	    bytes_equal_secret(value, guess.ptr, sizeof value))
-		result = PIN_RIGHT;
+	if (left == 0)
+		return SW_BLOCKED;
+	left--;
+	if (!charge(applet, id, left))
+		return SW_MEMORY_FAILURE;
+	right = record_read(applet, pins[id].value, value, sizeof value) &&
+		bytes_equal_secret(value, guess, sizeof value);
 	bytes_wipe(value, sizeof value);
-	return result;
+	return right ? SW_OK : (uint16_t)(SW_TRIES_LEFT | left);
 }
 
 struct journal_write pin_tries_back(enum pin_id id)
@@ -84,17 +72,25 @@ bool pin_well_formed(enum pin_id id, struct bytes value)
 	return digits >= pins[id].digits_min;
 }
 
-uint16_t pin_refusal(enum pin_result result, uint8_t left)
+uint16_t pin_command(struct applet *applet, struct command *command, enum pin_id id,
+		     const uint8_t *new)
 {
-	switch (result) {
-	case PIN_RIGHT:
-		break;
-	case PIN_WRONG:
-		return (uint16_t)(SW_TRIES_LEFT | left);
-	case PIN_BLOCKED:
-		return SW_BLOCKED;
-	case PIN_UNCHARGED:
-		return SW_MEMORY_FAILURE;
+	struct journal_write writes[3] = {pin_tries_back(id)};
+	size_t count = 1;
+	uint16_t sw;
+
+	if (new) {
+		const struct bytes value = {new, LIMIT_PIN_SIZE};
+
+		if (!pin_well_formed(PIN_HOLDER, value))
+			return SW_WRONG_DATA;
+		writes[count++] = pin_set(PIN_HOLDER, value);
+		if (id != PIN_HOLDER)
+			writes[count++] = pin_tries_back(PIN_HOLDER);
 	}
-	return SW_OK;
+	sw = pin_try(applet, id, command->data.ptr);
+	if (sw == SW_OK)
+		sw = record_commit(applet, writes, count);
+	command->channel->verified = sw == SW_OK && id == PIN_HOLDER;
+	return sw;
 }

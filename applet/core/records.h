@@ -6,6 +6,7 @@
 #ifndef SIMTIE_CORE_RECORDS_H
 #define SIMTIE_CORE_RECORDS_H
 
+#include "ber.h"
 #include "contract.h"
 #include "journal.h"
 
@@ -25,14 +26,33 @@ enum record {
 	RECORD_KEY_SET = 12,  /* and on, LIMIT_KEY_SETS of each: struct of KEY_SET_* */
 	RECORD_FAILURES = 15, /* 1 byte: authentications that failed in a row; absent means 0 */
 	RECORD_SEQUENCE = 18, /* 4 bytes: sequence counter of the key set; absent means 0 */
-	RECORD_WIPE = 21,     /* 1 byte: traces of secrets are still to be erased */
+	RECORD_SEQUENCE_LAST = RECORD_SEQUENCE + LIMIT_KEY_SETS - 1,
+	RECORD_WIPE = 21, /* 1 byte: traces of secrets are still to be erased */
 	RECORD_LOG =
 		32, /* and on: attestation number c in record RECORD_LOG + c % LIMIT_LOG_ENTRIES */
+	RECORD_LOG_LAST = RECORD_LOG + LIMIT_LOG_ENTRIES - 1,
 };
 
-_Static_assert(RECORD_LOG + LIMIT_LOG_ENTRIES <= JOURNAL_IDS, "the log needs more records");
-_Static_assert(RECORD_SEQUENCE + LIMIT_KEY_SETS <= RECORD_WIPE, "the key sets need more records");
+_Static_assert(RECORD_LOG_LAST < JOURNAL_IDS, "the log needs more records");
+_Static_assert(RECORD_SEQUENCE_LAST < RECORD_WIPE, "the key sets need more records");
 _Static_assert(LIMIT_CERTIFICATE_MAX <= JOURNAL_VALUE_MAX, "a certificate is larger than a record");
+
+struct applet;
+
+/* Reads a record of just `size` bytes. False: it is absent or of another size, or the memory
+ * failed. */
+bool record_read(const struct applet *applet, uint8_t id, uint8_t *out, size_t size);
+
+/* A record of one byte; what to take for it when it is absent, or unreadable. */
+uint8_t record_byte(const struct applet *applet, uint8_t id, uint8_t absent, uint8_t unreadable);
+
+/* Appends a record as a data object, read straight into the response: the largest would double on
+ * the stack. SW_OK; SW_DATA_NOT_FOUND: it is absent; SW_MEMORY_FAILURE. */
+uint16_t record_answer(const struct applet *applet, uint8_t id, uint16_t tag, struct writer *out);
+
+/* Replaces records in one durable step. SW_OK, SW_MEMORY_FAILURE. */
+uint16_t record_commit(struct applet *applet, const struct journal_write *writes, size_t count);
+uint16_t record_put(struct applet *applet, uint8_t id, const uint8_t *value, size_t len);
 
 /* Offsets in RECORD_KEY. */
 enum {

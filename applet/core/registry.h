@@ -11,7 +11,8 @@ struct registry_entry {
 	struct bytes load_file;
 };
 
-struct registry_entry registry_entry(enum application application);
+/* By enum application. */
+extern const struct registry_entry registry[APPLICATIONS_COUNT];
 
 /* Whether an AID begins with the bytes given. */
 bool registry_begins(struct bytes aid, struct bytes name);

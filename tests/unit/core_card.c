@@ -177,7 +177,7 @@ enum scp03_result core_card_open(struct core_card *card, const struct scp03_keys
 				 uint8_t channel, uint8_t level)
 {
 	const size_t size = card->sim.port.issuer->scp_options & SCP03_OPTION_S16 ? 16 : 8;
-	const struct bytes aid = registry_entry(card->applet.channels[channel].selected).aid;
+	const struct bytes aid = registry[card->applet.channels[channel].selected].aid;
 	uint8_t challenge[SCP03_MAC_MAX] = {1, 2, 3, 4, 5, 6, 7, 8};
 	uint8_t command[SCP03_AUTHENTICATE_MAX];
 	enum scp03_result result;

@@ -11,7 +11,7 @@
 
 #include "../../applet/crypto/derive.h"
 #include "core_card.h"
-#include "selftest.h"
+#include "../../applet/crypto/selftest.h"
 
 enum fault { SOUND, FAILS, WRONG };
 

@@ -1,6 +1,6 @@
 #include "selftest.h"
 
-#include "../crypto/derive.h"
+#include "derive.h"
 
 /* One attestation, computed by an independent implementation (tests/vectors, "public-0"). */
 static const uint8_t device_key[P256_SCALAR_SIZE] = {

@@ -1,8 +1,8 @@
 /*
  * Known answers that the crypto must give before the card uses it.
  */
-#ifndef SIMTIE_CORE_SELFTEST_H
-#define SIMTIE_CORE_SELFTEST_H
+#ifndef SIMTIE_CRYPTO_SELFTEST_H
+#define SIMTIE_CRYPTO_SELFTEST_H
 
 #include <stdbool.h>
 
