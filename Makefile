@@ -149,11 +149,11 @@ benches: $(BENCH_BINS) ## build the benchmarks into build/bench
 
 .PHONY: deps
 deps: ## install what building, the demo and the tests need (Debian; sudo when not root)
-	@.ci/install build run test
+	@.ci/install build run test firmware
 
 .PHONY: check check-trixie check-vectors
 check: ## install what the tests need, build everything, run every test
-	@.ci/install build run test
+	@.ci/install build run test firmware
 	@tests/run
 
 check-trixie: ## the same on a bare Debian 13 in build/trixie (root; needs debootstrap)
@@ -194,6 +194,8 @@ demo: ## install what is missing, build, and show a virtual SIM attesting throug
 	@.ci/install build run
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@B=$(B) host/demo/demo
+
+include applet/port/cortex-m/firmware.mk
 
 # ---- Installing ----
 
