@@ -52,6 +52,26 @@ bool simtie_cbor_head(struct bytes *in, struct simtie_cbor_item *item);
  */
 bool simtie_cbor_item(struct bytes *in, struct bytes *whole, bool *deterministic);
 
+/* ---- CBOR, to be sent (token_cbor_put.c) ---- */
+
+/* Where to write. Once something did not fit, `full` is set and what is there is of no use. */
+struct simtie_cbor_output {
+	uint8_t *at;
+	size_t left;
+	bool full;
+};
+
+void simtie_cbor_put_int(struct simtie_cbor_output *out, int64_t value);
+void simtie_cbor_put_tag(struct simtie_cbor_output *out, uint64_t tag);
+void simtie_cbor_put_null(struct simtie_cbor_output *out);
+/* The heads alone; as many members follow, of a map keys in the order of their encodings. */
+void simtie_cbor_put_array(struct simtie_cbor_output *out, size_t count);
+void simtie_cbor_put_map(struct simtie_cbor_output *out, size_t count);
+void simtie_cbor_put_bytes(struct simtie_cbor_output *out, const uint8_t *ptr, size_t len);
+void simtie_cbor_put_text(struct simtie_cbor_output *out, const char *text);
+/* Bytes as they are, without a head. */
+void simtie_cbor_put_raw(struct simtie_cbor_output *out, struct bytes raw);
+
 /* ---- The token ---- */
 
 /* The parts of a token that was accepted, as they stand in it, heads included. */
@@ -63,6 +83,11 @@ struct simtie_token_parts {
 /* simtie_token_parse() that also says where the signed parts are. */
 enum simtie_refusal simtie_token_split(struct bytes token, struct simtie_claims *claims,
 				       struct simtie_token_parts *parts);
+
+/* The part of simtie_token_verify() that needs no key: SIMTIE_ACCEPTED, or a refusal before
+ * SIMTIE_BAD_SIGNATURE. It follows from the token and the policy alone. */
+enum simtie_refusal simtie_token_check(const struct simtie_policy *policy, struct bytes token,
+				       struct simtie_claims *claims);
 
 /* UTF-8 (RFC 3629) of 1 to 64 bytes without control characters (C0, DEL, C1). */
 bool simtie_audience_valid(struct bytes audience);

@@ -32,7 +32,7 @@ struct subscriber {
 	enum subscriber_state state;
 	enum subscriber_card card_state;
 	uint8_t card[SUBSCRIBER_CARD_SIZE];
-	struct simtie_card_key key; /* zeros without a card; the caller's to wipe */
+	struct simtie_card_key key; /* without a card one that nobody has; the caller's to wipe */
 	char number[SIMTIE_NUMBER_SIZE];
 	int64_t sim_changed_at; /* wall ms; 0: never */
 };
@@ -44,13 +44,15 @@ bool subscriber_index(const struct vault *vault, const char *number, struct vaul
 
 /*
  * Finds one. *found says whether; when not, *subscriber has its index and, for whoever must spend
- * the same time on it, a key that nobody has. SUBSCRIBER_LOCK holds the row until the transaction
- * ends. An error of db.h; DB_ERR_DAMAGED when the row does not open.
+ * the same time on it, a key that nobody has, the same for a number each time; so has a subscriber
+ * without a card. SUBSCRIBER_LOCK holds the row until the transaction ends. An error of db.h;
+ * DB_ERR_DAMAGED when the row does not open, or its public key is not the card's.
  */
 int subscriber_find(struct db *db, const struct vault *vault, const char *number,
 		    enum subscriber_lock lock, struct subscriber *subscriber, bool *found);
 
-/* Writes one, new or changed. `card` is made from key. */
+/* Writes one, new or changed. Index and card are made from number and key, which without a card
+ * (SUBSCRIBER_CARD_NONE) is not kept. DB_ERR_CONFLICT: the number is none (E.164). */
 int subscriber_write(struct db *db, const struct vault *vault, struct subscriber *subscriber);
 
 /* 64 bits that tell whether two rows of this subscriber are of one audience. */

@@ -18,7 +18,7 @@ CREATE TABLE subscribers (
 	sim_changed_at INTEGER,             -- null: never since import
 	updated_at INTEGER NOT NULL,
 	key_id INTEGER NOT NULL,
-	sealed BYTEA NOT NULL,              -- chain code (32 bytes, zeros without a card), number (ASCII)
+	sealed BYTEA NOT NULL,              -- chain code (32 bytes), card (16), zeros without one; number (ASCII)
 	PRIMARY KEY (hi, lo)
 );
 
