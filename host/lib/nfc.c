@@ -39,7 +39,7 @@ struct job {
 	char wanted[CLAIM_NAME_MAX];
 	char detail[SIMTIE_DETAIL_MAX];
 
-	struct claim claim;
+	struct nfc_claim claim;
 	bool claimed;
 	nfc_target card;
 	struct card_line line;

@@ -11,6 +11,7 @@ import errno
 import os
 import pty
 import select
+import termios
 import threading
 import tty
 
@@ -38,6 +39,10 @@ def frame(body):
         return bytes([0, 0, 0xFF, size, -size & 0xFF]) + body + checksum
     high, low = size >> 8, size & 0xFF
     return bytes([0, 0, 0xFF, 0xFF, 0xFF, high, low, -(high + low) & 0xFF]) + body + checksum
+
+
+class Aborted(Exception):
+    """The host's acknowledgement, or its next command, ended the one under way: there is no answer."""
 
 
 class Parser:
@@ -219,11 +224,15 @@ class Chip:
     def _send(self, data):
         os.write(self._chip, data)
 
+    def claims(self):
+        """What of the port's settings is libnfc's mark that a program has it."""
+        return termios.tcgetattr(self._host)[0] & 0x80000000
+
     # ---- Frames ----
 
     def _frame(self, found):
         if found is ACK:
-            return  # whatever was under way ends; nothing here outlasts its answer
+            return  # what was under way has ended by now: see Aborted
         if found is NACK:
             self._send(self._last)
             return
@@ -243,6 +252,8 @@ class Chip:
         except (Refused, IndexError):
             self.refusals += 1
             answer = SYNTAX_ERROR
+        except Aborted:
+            return
         self._answer(answer, body)
 
     def _faulty(self, name, body, once=True):
@@ -441,9 +452,9 @@ class Chip:
         # A PICC alone wants both the mode and SetParameters' bit for it, and a SAK that says so.
         self._form(not mode & 0x04 or self._parameters & 0x20)
         self._set_target({"uid": b"\x08" + mifare[2:5], "sak": mifare[5], "atqa": mifare[:2], "history": history,
-                          "picc": bool(mode & 0x04), "selected": False})
+                          "picc": bool(mode & 0x04), "selected": False, "left": False})
         if not self._await(lambda: self._target_mode is None or self._target_mode["selected"]):
-            raise Refused
+            raise Aborted
         return b"\x08\xE0\x50"  # 106 kbit/s, as a PICC; the reader's RATS
 
     def _await(self, come):
@@ -462,7 +473,7 @@ class Chip:
         if self._target_mode is None or not self._target_mode["selected"]:
             return bytes([CONTEXT])
         if not self._await(lambda: self._inbox or not self._target_mode["selected"]):
-            raise Refused
+            raise Aborted
         if not self._inbox:
             return bytes([RELEASED])
         with self._news:
@@ -487,18 +498,29 @@ class Chip:
     def tap(self):
         """Holds a reader to the chip: what it learns at activation."""
         with self._news:
-            if not self._news.wait_for(lambda: self._target_mode, BOUND):
+            if not self._news.wait_for(lambda: self._target_mode and not self._target_mode["left"], BOUND):
                 raise AssertionError("the chip is no target")
             self._target_mode["selected"] = True
             self._inbox, self._replies = [], []
             self._news.notify_all()
             return dict(self._target_mode)
 
-    def ask(self, command):
-        """One APDU over the air."""
+    def await_target(self):
+        """Whether the chip came to offer a card that no reader has selected yet."""
+        with self._news:
+            return self._news.wait_for(lambda: self._target_mode and not self._target_mode["selected"]
+                                       and not self._target_mode["left"], BOUND)
+
+    def put(self, command):
+        """One APDU over the air, without waiting."""
         with self._news:
             self._inbox.append(command)
             self._news.notify_all()
+
+    def ask(self, command):
+        """One APDU over the air, and its answer."""
+        self.put(command)
+        with self._news:
             if not self._news.wait_for(lambda: self._replies, BOUND):
                 raise AssertionError("the card does not answer")
             return self._replies.pop(0)
@@ -506,7 +528,7 @@ class Chip:
     def withdraw(self):
         """Takes the reader away."""
         with self._news:
-            self._target_mode["selected"] = False
+            self._target_mode.update(selected=False, left=True)
             self._news.notify_all()
 
 

@@ -59,7 +59,7 @@ static size_t list(nfc_connstring devices[CLAIM_DEVICES_MAX])
 }
 
 /* What the only device that there is says of itself. */
-static enum claim_result pick(struct claim *claim, nfc_connstring *devices, size_t count,
+static enum claim_result pick(struct nfc_claim *claim, nfc_connstring *devices, size_t count,
 			      char text[static CLAIM_TEXT_MAX])
 {
 	size_t used;
@@ -82,7 +82,7 @@ static enum claim_result pick(struct claim *claim, nfc_connstring *devices, size
 
 /* libnfc gives no reason. Whether the device's node is there, may be used and is free was seen
  * before. */
-static enum claim_result open_device(struct claim *claim, char text[static CLAIM_TEXT_MAX])
+static enum claim_result open_device(struct nfc_claim *claim, char text[static CLAIM_TEXT_MAX])
 {
 	char node[CLAIM_NAME_MAX + 16];
 	nfc_connstring name;
@@ -107,7 +107,7 @@ static enum claim_result open_device(struct claim *claim, char text[static CLAIM
 	return CLAIM_ABSENT;
 }
 
-static void drop(struct claim *claim)
+static void drop(struct nfc_claim *claim)
 {
 	if (claim->context) {
 		pthread_mutex_lock(&library_lock);
@@ -126,7 +126,7 @@ static enum claim_result busy(char text[static CLAIM_TEXT_MAX])
 	return CLAIM_BUSY;
 }
 
-static enum claim_result choose(struct claim *claim, unsigned wait_ms,
+static enum claim_result choose(struct nfc_claim *claim, unsigned wait_ms,
 				char text[static CLAIM_TEXT_MAX])
 {
 	nfc_connstring devices[CLAIM_DEVICES_MAX];
@@ -140,7 +140,7 @@ static enum claim_result choose(struct claim *claim, unsigned wait_ms,
 }
 
 /* From nfc_init() to nfc_open() in one turn: another thread's nfc_exit() takes the drivers away. */
-static enum claim_result take(struct claim *claim, unsigned wait_ms,
+static enum claim_result take(struct nfc_claim *claim, unsigned wait_ms,
 			      char text[static CLAIM_TEXT_MAX])
 {
 	enum claim_result result = CLAIM_MEMORY;
@@ -154,12 +154,12 @@ static enum claim_result take(struct claim *claim, unsigned wait_ms,
 	return result;
 }
 
-enum claim_result claim_open(struct claim *claim, const char *name, unsigned wait_ms,
+enum claim_result claim_open(struct nfc_claim *claim, const char *name, unsigned wait_ms,
 			     char text[static CLAIM_TEXT_MAX])
 {
 	enum claim_result result = CLAIM_OK;
 
-	*claim = (struct claim){.lock = -1};
+	*claim = (struct nfc_claim){.lock = -1};
 	text[0] = '\0';
 	if (strlen(name) >= sizeof claim->name) {
 		snprintf(text, CLAIM_TEXT_MAX, "the name of an NFC device has up to %zu bytes",
@@ -178,13 +178,13 @@ enum claim_result claim_open(struct claim *claim, const char *name, unsigned wai
 	return result;
 }
 
-void claim_abandon(const struct claim *claim)
+void claim_abandon(const struct nfc_claim *claim)
 {
 	if (claim->lock >= 0)
 		lock_unmark(claim->lock);
 }
 
-void claim_close(struct claim *claim)
+void claim_close(struct nfc_claim *claim)
 {
 	if (claim->device)
 		nfc_close(claim->device);

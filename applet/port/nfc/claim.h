@@ -27,7 +27,7 @@ enum claim_result {
 	CLAIM_MEMORY,  /* no memory, or too many files are open */
 };
 
-struct claim {
+struct nfc_claim {
 	nfc_context *context;
 	nfc_device *device;
 	int lock;                  /* descriptor */
@@ -40,15 +40,15 @@ struct claim {
  * for another program to let go. Unless CLAIM_OK, `text` has one sentence, without a capital or a
  * full stop, on what is wrong and what to do. May block for longer than that while a device hangs.
  */
-enum claim_result claim_open(struct claim *claim, const char *name, unsigned wait_ms,
+enum claim_result claim_open(struct nfc_claim *claim, const char *name, unsigned wait_ms,
 			     char text[static CLAIM_TEXT_MAX]);
 
 /* For a signal that ends the process: takes libnfc's mark off a serial port, which would otherwise
  * keep every libnfc program out until the device is plugged in anew. Safe in a signal handler. */
-void claim_abandon(const struct claim *claim);
+void claim_abandon(const struct nfc_claim *claim);
 
 /* Lets go of the device; the radio field is off afterwards. */
-void claim_close(struct claim *claim);
+void claim_close(struct nfc_claim *claim);
 
 /* The devices that libnfc finds without touching serial ports; how many. */
 size_t claim_list(nfc_connstring devices[CLAIM_DEVICES_MAX]);

@@ -1,4 +1,4 @@
-#include "card.h"
+#include "card_internal.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -7,7 +7,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "link.h"
 #include "registry.h"
 
 /*
@@ -33,22 +32,6 @@ enum vpcd_control {
 #define LOOKS_MAX 4
 #define AGAIN_MS  500
 
-enum next { GO_ON, END, BREAK_OFF };
-
-struct card {
-	const struct card_options *options;
-	struct posix_port posix;
-	struct applet applet;
-	struct issuer issuer;
-	struct tray_card current;
-	struct link link;
-	int signals;    /* descriptor */
-	int64_t stays;  /* until then (ms, CLOCK_MONOTONIC), when the card is done; 0: it is not */
-	bool done;      /* it goes; the next one of the tray goes in */
-	unsigned looks; /* of pcscd's since the card came, before it gave power */
-	bool powered;   /* it did */
-};
-
 static int64_t now(void)
 {
 	struct timespec time;
@@ -57,7 +40,7 @@ static int64_t now(void)
 	return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
-static void say(const char *text)
+void card_say(const char *text)
 {
 	fprintf(stderr, "simtie-card: %s\n", text);
 }
@@ -88,7 +71,7 @@ static bool insert(struct card *card)
 			anew);
 		return false;
 	case JOURNAL_IO:
-		say(card->posix.error.text);
+		card_say(card->posix.error.text);
 		return false;
 	case JOURNAL_CORRUPT:
 	case JOURNAL_ABSENT:
@@ -110,16 +93,16 @@ static bool open_memory(struct card *card)
 
 	if (card->current.state[0] == '\0') {
 		if (!options->tray)
-			say("no --state: the card is gone when this program ends");
+			card_say("no --state: the card is gone when this program ends");
 		result = posix_port_memory(&card->posix, options->seed);
 	} else {
 		result = posix_port_file(&card->posix, card->current.state, options->seed,
 					 options->reset ? POSIX_FACTORY : POSIX_KEEP);
 	}
 	if (result != POSIX_OK)
-		say(card->posix.error.text);
+		card_say(card->posix.error.text);
 	if (result == POSIX_DAMAGED || result == POSIX_VERSION)
-		say("--reset makes a new card of this file; the old one is then lost");
+		card_say("--reset makes a new card of this file; the old one is then lost");
 	card->posix.port.issuer = &card->issuer.port;
 	return result == POSIX_OK;
 }
@@ -140,7 +123,7 @@ static bool take_issuer(struct card *card)
 	issuer_copy(&card->issuer, card->options->issuer);
 	if (issuer_of_card(&card->issuer, card->current.iccid))
 		return true;
-	say("the crypto library failed");
+	card_say("the crypto library failed");
 	return false;
 }
 
@@ -174,7 +157,7 @@ static enum next fill_from_tray(struct card *card)
 			return GO_ON;
 		}
 	}
-	say("the tray is done");
+	card_say("the tray is done");
 	return END;
 }
 
@@ -197,11 +180,11 @@ static enum next change_card(struct card *card)
 static bool exchange_card(struct card *card)
 {
 	if (posix_port_factory(&card->posix) != POSIX_OK) {
-		say(card->posix.error.text);
+		card_say(card->posix.error.text);
 		return false;
 	}
 	link_restart(&card->link);
-	say("card taken out, a factory-fresh one goes in");
+	card_say("card taken out, a factory-fresh one goes in");
 	return insert(card);
 }
 
@@ -227,21 +210,28 @@ static bool is_slow(struct bytes command)
 				   command.ptr[1] == INS_GENERATE_KEY_PAIR);
 }
 
-static void command(struct card *card, struct bytes body)
+struct answer card_carry_out(struct card *card, struct bytes body)
 {
 	struct answer answer = applet_transmit(&card->applet, body);
-	uint8_t sw[2];
 
 	if (is_slow(body) && card->options->sign_ms > 0)
 		poll(NULL, 0, (int)card->options->sign_ms); /* as hardware: deaf meanwhile */
-	put_be16(sw, answer.sw);
-	link_answer(&card->link, answer.data, bytes_of(sw, sizeof(sw)));
 	if (card->options->verbose)
 		note_exchange(body, answer);
 	if (card->posix.error.result != POSIX_OK) {
-		say(card->posix.error.text);
+		card_say(card->posix.error.text);
 		card->posix.error.result = POSIX_OK;
 	}
+	return answer;
+}
+
+static void command(struct card *card, struct bytes body)
+{
+	struct answer answer = card_carry_out(card, body);
+	uint8_t sw[2];
+
+	put_be16(sw, answer.sw);
+	link_answer(&card->link, answer.data, bytes_of(sw, sizeof(sw)));
 }
 
 /* The applet forgets the same at power off, power on and reset. */
@@ -251,7 +241,7 @@ static void power(struct card *card, const char *what)
 	if (card->stays == 0 && is_done(card))
 		card->stays = now() + STAY_MS;
 	if (card->options->verbose)
-		say(what);
+		card_say(what);
 }
 
 /* What vpcd asks of the card itself. Any other frame, of whatever length, is a command and gets the
@@ -310,7 +300,7 @@ static void link_happened(struct card *card, enum link_event event)
 	}
 }
 
-static enum next signal_came(struct card *card)
+enum next card_signal_came(struct card *card)
 {
 	struct signalfd_siginfo info;
 
@@ -333,11 +323,23 @@ static enum next serve_once(struct card *card)
 		return BREAK_OFF;
 	}
 	if (wanted[0].revents)
-		return signal_came(card);
+		return card_signal_came(card);
 	link_happened(card, link_step(&card->link, &wanted[1]));
 	while (!card->done && link_take(&card->link, &body))
 		frame(card, body);
 	return card->done ? change_card(card) : GO_ON;
+}
+
+/* ---- Beginning and end ---- */
+
+static bool open_link(struct card *card)
+{
+	int error = link_open(&card->link, card->options->host, card->options->port);
+
+	if (error)
+		fprintf(stderr, "simtie-card: %s: no such host (%s); see --host\n",
+			card->options->host, gai_strerror(error));
+	return error == 0;
 }
 
 /* Signals are taken from a descriptor from here on, so that none comes at a bad moment. */
@@ -355,31 +357,33 @@ static int take_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static void close_card(struct card *card)
+{
+	link_close(&card->link);
+	if (card->claim.device)
+		claim_close(&card->claim);
+	posix_port_close(&card->posix);
+	issuer_wipe(&card->issuer);
+	bytes_wipe(&card->applet, sizeof(card->applet));
+	if (card->signals >= 0)
+		close(card->signals);
+}
+
 bool card_serve(const struct card_options *options)
 {
-	struct card card = {.options = options, .signals = -1};
+	struct card card = {.options = options, .link.fd = -1, .signals = -1};
 	enum next next = BREAK_OFF;
-	/* Before signals are held back: this may take as long as a name server does. */
-	int error = link_open(&card.link, options->host, options->port);
 
-	if (error) {
-		fprintf(stderr, "simtie-card: %s: no such host (%s); see --host\n", options->host,
-			gai_strerror(error));
+	/* Before signals are held back: this may take as long as a name server does. */
+	if (!options->nfc && !open_link(&card))
 		return false;
-	}
 	card.signals = take_signals();
-	if (card.signals < 0) {
+	if (card.signals < 0)
 		perror("simtie-card: signalfd");
-		link_close(&card.link);
-		return false;
-	}
-	next = options->tray ? fill_from_tray(&card) : fill_once(&card);
+	else if (!options->nfc || card_air_open(&card))
+		next = options->tray ? fill_from_tray(&card) : fill_once(&card);
 	while (next == GO_ON)
-		next = serve_once(&card);
-	link_close(&card.link);
-	posix_port_close(&card.posix);
-	issuer_wipe(&card.issuer);
-	bytes_wipe(&card.applet, sizeof(card.applet));
-	close(card.signals);
+		next = options->nfc ? card_air_serve(&card) : serve_once(&card);
+	close_card(&card);
 	return next == END;
 }

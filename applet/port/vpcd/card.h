@@ -15,6 +15,7 @@ struct card_options {
 	const char *state; /* file; NULL: a volatile card */
 	const char *host;
 	const char *port;
+	const char *nfc; /* libnfc's name of a device that is to be the card; NULL: vpcd's reader */
 	struct atr atr;
 	struct bytes seed;           /* empty: the system's random source */
 	bool reset;                  /* back to factory before it starts */

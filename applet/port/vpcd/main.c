@@ -27,6 +27,8 @@ static const char help[] =
 	"  --reset       make the card in FILE factory-fresh first; what it held is lost\n"
 	"  --host HOST   where vpcd listens (127.0.0.1)\n"
 	"  --port PORT   its port, one for each reader (35963; the next reader has 35964)\n"
+	"  --nfc DEVICE  offer the card by radio instead: DEVICE is libnfc's name of a PN532,\n"
+	"                pn532_uart:/dev/ttyUSB0 say, or \"\" for the only one\n"
 	"  --atr HEX     answer to reset; its first protocol makes a card of T=0 or T=1\n"
 	"  --seed TEXT   repeatable keys and random numbers, for tests only: the card is\n"
 	"                marked for life (up to 64 bytes)\n"
@@ -43,8 +45,8 @@ static const char help[] =
 	"SIGUSR1 takes the card out and puts a factory-fresh one in, with the same FILE\n"
 	"and seed: a new card for each test.\n"
 	"Says \"simtie-card: card in reader at HOST:PORT\" on stderr once the reader asks.\n"
-	"Exit codes: 0 ended by a signal, 2 wrong usage, 4 state file refused or no such\n"
-	"host.\n";
+	"Exit codes: 0 ended by a signal, 2 wrong usage, 4 state file refused, no such host\n"
+	"or no such NFC device.\n";
 
 static int usage(const char *option, const char *what)
 {
@@ -75,6 +77,7 @@ struct arguments {
 	const char *issuer;
 	unsigned cards; /* of the tray; 0: no tray */
 	unsigned slots;
+	bool wired; /* something was said that only a reader with contacts has */
 };
 
 /* A whole number from 1 to `most`; 0 for anything else. */
@@ -98,6 +101,18 @@ static int check_tray(const struct arguments *arguments)
 	return EXIT_DONE;
 }
 
+static int check_nfc(const struct arguments *arguments)
+{
+	if (!arguments->card.nfc)
+		return EXIT_DONE;
+	if (arguments->wired)
+		return usage("--nfc: ", "with neither --host, --port nor --atr: there is no reader "
+					"to plug into");
+	if (arguments->cards > 0)
+		return usage("--nfc: ", "with one card, not a tray");
+	return EXIT_DONE;
+}
+
 static int check(const struct arguments *arguments)
 {
 	const struct card_options *options = &arguments->card;
@@ -109,7 +124,7 @@ static int check(const struct arguments *arguments)
 			     "only with --state; without one the card is fresh anyway");
 	if (options->seed.len > POSIX_SEED_MAX)
 		return usage("--seed: ", "longer than 64 bytes");
-	return check_tray(arguments);
+	return check_nfc(arguments) == EXIT_DONE ? check_tray(arguments) : EXIT_USAGE;
 }
 
 static int version(void)
@@ -133,11 +148,17 @@ static int read_option(int option, struct arguments *arguments)
 		break;
 	case 'h':
 		options->host = optarg;
+		arguments->wired = true;
 		break;
 	case 'p':
 		options->port = optarg;
+		arguments->wired = true;
+		break;
+	case 'N':
+		options->nfc = optarg;
 		break;
 	case 'a':
+		arguments->wired = true;
 		wrong = atr_parse(&options->atr, optarg);
 		if (wrong)
 			return usage("--atr: ", wrong);
@@ -183,21 +204,14 @@ static int read_option(int option, struct arguments *arguments)
 static int read_options(int argc, char **argv, struct arguments *arguments)
 {
 	static const struct option names[] = {
-		{"state", required_argument, NULL, 's'},
-		{"reset", no_argument, NULL, 'r'},
-		{"host", required_argument, NULL, 'h'},
-		{"port", required_argument, NULL, 'p'},
-		{"atr", required_argument, NULL, 'a'},
-		{"seed", required_argument, NULL, 'S'},
-		{"issuer", required_argument, NULL, 'k'},
-		{"iccid", required_argument, NULL, 'i'},
-		{"tray", required_argument, NULL, 't'},
-		{"slots", required_argument, NULL, 'n'},
-		{"sign-ms", required_argument, NULL, 'm'},
-		{"verbose", no_argument, NULL, 'v'},
-		{"help", no_argument, NULL, 'H'},
-		{"version", no_argument, NULL, 'V'},
-		{NULL, 0, NULL, 0},
+		{"state", required_argument, NULL, 's'}, {"reset", no_argument, NULL, 'r'},
+		{"host", required_argument, NULL, 'h'},  {"port", required_argument, NULL, 'p'},
+		{"nfc", required_argument, NULL, 'N'},   {"atr", required_argument, NULL, 'a'},
+		{"seed", required_argument, NULL, 'S'},  {"issuer", required_argument, NULL, 'k'},
+		{"iccid", required_argument, NULL, 'i'}, {"tray", required_argument, NULL, 't'},
+		{"slots", required_argument, NULL, 'n'}, {"sign-ms", required_argument, NULL, 'm'},
+		{"verbose", no_argument, NULL, 'v'},     {"help", no_argument, NULL, 'H'},
+		{"version", no_argument, NULL, 'V'},     {NULL, 0, NULL, 0},
 	};
 	int option;
 
