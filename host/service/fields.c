@@ -241,6 +241,11 @@ bool request_fields(const struct request *request, const struct field *fields, s
 	const char *name;
 	json_t *value;
 
+	*root = NULL;
+	if (request->type != BODY_JSON) {
+		reply_error(reply, 415, "UNSUPPORTED_MEDIA_TYPE", "send application/json");
+		return false;
+	}
 	*root = parse(request->body, reply);
 	if (!*root)
 		return false;

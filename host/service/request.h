@@ -42,6 +42,13 @@ enum listener { LISTEN_PEERS = 1, LISTEN_PUBLIC = 2 };
 
 #define REQUEST_SEGMENTS 2
 
+/* What a body is, by its Content-Type; any other is 415 before a handler runs. */
+enum body_type {
+	BODY_JSON = 0,   /* application/json, or there is no body */
+	BODY_LINES = 1,  /* application/x-ndjson */
+	BODY_NOTICE = 2, /* application/secevent+jwt */
+};
+
 struct request {
 	struct peer peer;
 	char segment[REQUEST_SEGMENTS][129]; /* what stood for {…} in the route's path, decoded */
@@ -49,6 +56,7 @@ struct request {
 	char idempotency[65];                /* Idempotency-Key, or "" */
 	char query[129];                     /* what follows "?", as it came */
 	int64_t wait_ms;                     /* of ?wait=, seconds, bounded by the configuration */
+	enum body_type type;
 	struct bytes body;
 };
 
@@ -126,7 +134,8 @@ struct field {
 /*
  * Reads a body: one JSON object with these members and no other, no key twice, nested 16 deep at
  * most, valid UTF-8. *root owns what was borrowed; json_decref() it. False: `reply` has a 400
- * INVALID_ARGUMENT (or OUT_OF_RANGE, MISSING_IDENTIFIER by the caller) that names the field.
+ * INVALID_ARGUMENT (or OUT_OF_RANGE, MISSING_IDENTIFIER by the caller) that names the field, or a
+ * 415 when the body is no JSON at all.
  */
 bool request_fields(const struct request *request, const struct field *fields, size_t count,
 		    json_t **root, struct reply *reply);
