@@ -206,8 +206,10 @@ static int fill(struct at_port *port, struct deadline deadline)
 {
 	int error;
 
-	if (!make_room(port))
+	if (!make_room(port)) {
+		at_port_forget(port);
 		return SIMTIE_ERR_PROTOCOL;
+	}
 	do {
 		ssize_t got;
 

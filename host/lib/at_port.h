@@ -42,7 +42,7 @@ int at_port_open(struct at_port *port, const char *path, unsigned speed, struct 
 int at_port_write(struct at_port *port, struct deadline deadline, const char *text, size_t len);
 
 /* The next line that is not empty. SIMTIE_ERR_TIMEOUT, SIMTIE_ERR_GONE; SIMTIE_ERR_PROTOCOL for one
- * over AT_LINE_MAX. */
+ * over AT_LINE_MAX, the beginning of which is dropped. */
 int at_port_line(struct at_port *port, struct deadline deadline, struct at_line *line);
 
 /* Overwrites what was received, but for what no line was made of yet. */

@@ -151,8 +151,9 @@ static void put_section(struct trace_file *file)
 static void pcapng_start(struct trace_file *file, const struct card_line *line)
 {
 	char text[sizeof "T=0, ATR " + 2 * SIMTIE_ATR_MAX];
-	int used = snprintf(text, sizeof text, "T=%d, ATR ",
-			    line->protocol == SIMTIE_PROTOCOL_T0 ? 0 : 1);
+	int used = snprintf(text, sizeof text, "T=%d, ATR %s",
+			    line->protocol == SIMTIE_PROTOCOL_T0 ? 0 : 1,
+			    line->atr_len ? "" : "unknown");
 
 	for (size_t i = 0; i < line->atr_len; i++)
 		used += snprintf(text + used, sizeof text - (size_t)used, "%02X", line->atr[i]);

@@ -26,7 +26,8 @@ static void put_line(struct trace_file *file, const struct card_line *line)
 {
 	static const bool nothing[SIMTIE_ATR_MAX];
 
-	trace_print(file, "T=%d, ATR ", line->protocol == SIMTIE_PROTOCOL_T0 ? 0 : 1);
+	trace_print(file, "T=%d, ATR %s", line->protocol == SIMTIE_PROTOCOL_T0 ? 0 : 1,
+		    line->atr_len ? "" : "unknown");
 	put_hex(file, (struct trace_bytes){bytes_of(line->atr, line->atr_len), nothing});
 }
 

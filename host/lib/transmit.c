@@ -80,7 +80,7 @@ static int send(struct simtie_session *session, const struct piece *piece, struc
 	}
 	if (!error)
 		error = session_exchange(session, command, data);
-	if (session->line.fetches && piece->data.len > 0)
+	if (session->line.fetches && (piece->data.len > 0 || piece->wrapped))
 		most = APDU_NE_SHORT;
 	if (!error && data->len > most)
 		error = SIMTIE_ERR_PROTOCOL;

@@ -221,7 +221,7 @@ static bool fails(struct modem *modem, const char *prefix, struct text *text)
 		add(text, "\r\n%s: 2,\"90\"\r\n", prefix);
 		break;
 	case MODEM_BABBLING:
-		for (unsigned i = 0; i < 4000; i++)
+		for (unsigned i = 0; i < 3300; i++)
 			put(modem, "0123456789012345678901234567890123456789", 40);
 		return true;
 	}
