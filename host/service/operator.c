@@ -33,6 +33,12 @@ static const struct route routes[] = {
 	 operator_sim_swap_check},
 	{"POST", "/sim-swap/v2/retrieve-date", LISTEN_PEERS, PEER_MESSENGER, SCOPE_SIM_SWAP, 0,
 	 operator_sim_swap_date},
+	{"POST", "/v1/me/challenges", LISTEN_PEERS | LISTEN_PUBLIC, PEER_NONE, 0, 0,
+	 operator_me_challenge},
+	{"POST", "/v1/me/registrations", LISTEN_PEERS | LISTEN_PUBLIC, PEER_NONE, 0, 0,
+	 operator_me_registrations},
+	{"POST", "/v1/admin/subscribers/{number}/events", LISTEN_PEERS, PEER_ADMIN, SCOPE_EVENTS, 0,
+	 operator_event_post},
 	{"POST", "/v1/admin/records", LISTEN_PEERS, PEER_ADMIN, SCOPE_RECORDS, RECORDS_PART_MAX,
 	 operator_records_post},
 };
