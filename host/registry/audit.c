@@ -27,12 +27,6 @@ struct row {
 	uint8_t mac[MAC_SIZE];
 };
 
-static void put_int(uint8_t out[static 8], int64_t value)
-{
-	for (int i = 0; i < 8; i++)
-		out[i] = (uint8_t)((uint64_t)value >> (56 - 8 * i));
-}
-
 #define PLACE_SIZE 32
 
 /* A row's key for the vault: its number and as much of its chain as fits. */
@@ -40,7 +34,7 @@ static struct bytes row_place(const char *chain, int64_t seq, uint8_t out[static
 {
 	size_t len = strnlen(chain, PLACE_SIZE - 8);
 
-	put_int(out, seq);
+	vault_put_int(out, seq);
 	memcpy(out + 8, chain, len);
 	return bytes_of(out, 8 + len);
 }
@@ -58,7 +52,7 @@ static bool row_mac(const struct vault *vault, const uint8_t before[static MAC_S
 	memcpy(data, before, MAC_SIZE);
 	at = MAC_SIZE;
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++, at += 8)
-		put_int(data + at, numbers[i]);
+		vault_put_int(data + at, numbers[i]);
 	data[at++] = row->of_subscriber;
 	memcpy(data + at, row->chain, chain_len);
 	at += chain_len;

@@ -26,10 +26,8 @@ static struct bytes text_bytes(const char *text)
 
 static struct vault_place place_of(const struct vault_index *index, uint8_t row[static PLACE_SIZE])
 {
-	for (int i = 0; i < 8; i++) {
-		row[i] = (uint8_t)((uint64_t)index->hi >> (56 - 8 * i));
-		row[8 + i] = (uint8_t)((uint64_t)index->lo >> (56 - 8 * i));
-	}
+	vault_put_int(row, index->hi);
+	vault_put_int(row + 8, index->lo);
 	return (struct vault_place){table, bytes_of(row, PLACE_SIZE)};
 }
 

@@ -380,6 +380,12 @@ static bool id_block(const struct vault *vault, const uint8_t in[static VAULT_ID
 	return ok;
 }
 
+void vault_put_int(uint8_t out[static 8], int64_t value)
+{
+	for (int i = 0; i < 8; i++)
+		out[i] = (uint8_t)((uint64_t)value >> (56 - 8 * i));
+}
+
 bool vault_id_make(const struct vault *vault, int64_t hi, uint8_t id[static VAULT_ID_SIZE])
 {
 	uint8_t block[VAULT_ID_SIZE];

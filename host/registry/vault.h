@@ -82,6 +82,9 @@ bool vault_index(const struct vault *vault, const char *label, struct bytes valu
 bool vault_mac(const struct vault *vault, const char *label, struct bytes data,
 	       uint8_t mac[static 32]);
 
+/* Eight bytes, big-endian: how whole numbers stand in what a seal is bound to. */
+void vault_put_int(uint8_t out[static 8], int64_t value);
+
 /* A row identifier: AES of hi and 8 random bytes. To everybody else 16 random bytes, two of one
  * subscriber no likelier alike than any; to us it says in which part of the tables to look. */
 #define VAULT_ID_SIZE      16
