@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BACKLOG_MS 500
-#define STATUS_MS  10000
-#define OUTBOX_MS  1000
+#define BACKLOG_MS   500
+#define STATUS_MS    10000
+#define OUTBOX_MS    1000
+#define RETENTION_MS 60000
 
 /* Bytes of one part of an import. */
 #define RECORDS_PART_MAX 1048576
@@ -47,6 +48,7 @@ static const struct task tasks[] = {
 	{"backlog", BACKLOG_MS, operator_backlog_run},
 	{"status", STATUS_MS, operator_status_run},
 	{"outbox", OUTBOX_MS, operator_outbox_run},
+	{"retention", RETENTION_MS, operator_retention_run},
 };
 
 static int read_text(struct operator* op, const char *name, const char **value)

@@ -1,0 +1,44 @@
+/*
+ * Deletes what has outlived its time: decided verifications, ended registrations, notices that were
+ * delivered or given up. A little at a time, so that nobody waits for it.
+ */
+#include "operator.h"
+
+#define ROWS    500         /* of one transaction and table */
+#define KEEP_MS 604800000LL /* a week: how long a notice that is done with can be looked at */
+
+int operator_retention_run(struct work *work, bool *more)
+{
+	static const char verifications[] =
+		"DELETE FROM verifications WHERE (hi, id) IN (SELECT hi, id FROM verifications"
+		" WHERE purge_at <= $1 AND state <> 1 LIMIT 500)";
+	static const char registrations[] =
+		"DELETE FROM registrations WHERE (hi, id) IN (SELECT hi, id FROM registrations"
+		" WHERE purge_at IS NOT NULL AND purge_at <= $1 LIMIT 500)";
+	static const char notices[] =
+		"DELETE FROM outbox WHERE (hi, id) IN (SELECT hi, id FROM outbox"
+		" WHERE state <> 1 AND created_at <= $1 LIMIT 500)";
+	const int64_t now = clock_wall_ms();
+	const struct {
+		const char *sql;
+		int64_t before;
+		const char *labels;
+	} purges[] = {
+		{verifications, now, "table=\"verifications\""},
+		{registrations, now, "table=\"registrations\""},
+		{notices, now - KEEP_MS, "table=\"outbox\""},
+	};
+
+	*more = false;
+	for (size_t i = 0; i < sizeof(purges) / sizeof(purges[0]); i++) {
+		int64_t gone = 0;
+		int result =
+			db_run(work->db, purges[i].sql, DB_VALUES(db_int(purges[i].before)), &gone);
+
+		if (result)
+			return result;
+		*more |= gone == ROWS;
+		metrics_count(work->service->metrics, "purged", purges[i].labels, (uint64_t)gone);
+	}
+	return DB_OK;
+}
