@@ -171,11 +171,25 @@ static Oid type_of(enum db_kind kind)
  * and NULL has none: one statement, one variant for each sequence of kinds. */
 static uint64_t variant_of(const struct db_value *values, size_t count)
 {
-	uint64_t variant = 0;
+	uint64_t variant = 1; /* so that the count tells as well */
 
 	for (size_t i = 0; i < count; i++)
 		variant = variant << 2 | (uint64_t)values[i].kind;
 	return variant;
+}
+
+/* How many parameters: the server takes values for more without a word. */
+static size_t parameters_of(const char *sql)
+{
+	size_t most = 0;
+
+	for (sql = strchr(sql, '$'); sql; sql = strchr(sql + 1, '$')) {
+		size_t number = strtoul(sql + 1, NULL, 10);
+
+		if (number > most)
+			most = number;
+	}
+	return most;
 }
 
 static int prepare(struct postgres *postgres, const char *sql, const struct db_value *values,
@@ -188,6 +202,12 @@ static int prepare(struct postgres *postgres, const char *sql, const struct db_v
 
 	if (!statement)
 		return db_fail(&postgres->db, DB_ERR_MEMORY, "out of memory");
+	if (parameters_of(sql) != count) {
+		free(statement);
+		return db_fail(&postgres->db, DB_ERR_SQL,
+			       "%zu values for a statement with %zu parameters", count,
+			       parameters_of(sql));
+	}
 	for (size_t i = 0; i < count; i++)
 		types[i] = type_of(values[i].kind);
 	snprintf(statement->name, sizeof(statement->name), "s%u", postgres->prepared++);

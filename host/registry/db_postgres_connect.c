@@ -22,6 +22,7 @@ static const struct {
 	{"53100", DB_ERR_FULL},     /* disk_full */
 	{"53200", DB_ERR_MEMORY},   /* out_of_memory */
 	{"53", DB_ERR_GONE},        /* too many connections */
+	{"08P01", DB_ERR_SQL},      /* protocol_violation: not as many values as parameters */
 	{"08", DB_ERR_GONE},        /* connection_exception */
 	{"25006", DB_ERR_GONE},     /* read only: a standby, another server is the one by now */
 	{"26000", DB_ERR_GONE},     /* the prepared statement is not there: another session */
