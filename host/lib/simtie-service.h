@@ -66,10 +66,17 @@ SIMTIE_API int simtie_service_key_trusted(const struct simtie_service_key *key, 
 #define SIMTIE_NUMBER_SIZE       17  /* "+", 5 to 15 digits (E.164), the terminator */
 
 SIMTIE_API bool simtie_number_valid(const char *number); /* ^\+[1-9][0-9]{4,14}$ */
+
+/* With the operator's certificate alone. ERR_ARGUMENT: audience, nonce or number are out of their
+ * bounds; ERR_LIBRARY. */
 SIMTIE_API int simtie_number_seal(const struct simtie_service_key *operator_key,
 				  const char *audience, const uint8_t *nonce, size_t nonce_len,
 				  const char *number, uint8_t sealed[SIMTIE_SEALED_NUMBER_MAX],
 				  size_t *len);
+
+/* With the operator's private key. ERR_FORMAT; ERR_KEY: sealed to another key, an older one of this
+ * operator perhaps; ERR_SIGNATURE: changed, or for another audience or nonce, which nobody can tell
+ * apart. `number` is "" then. It is the caller's to wipe. */
 SIMTIE_API int simtie_number_unseal(const struct simtie_service_key *operator_key,
 				    const char *audience, const uint8_t *nonce, size_t nonce_len,
 				    const uint8_t *sealed, size_t len,
@@ -94,27 +101,35 @@ struct simtie_credential {
 	uint32_t status_index;
 };
 
-/* Issues one; the serial number is drawn here; both times are rounded to their days. */
+/* Issues one; the serial number is drawn here; it is valid from the first second of not_before's
+ * day to the last of not_after's. ERR_ARGUMENT: a field is out of its bounds, the public key no
+ * point, the URI not of visible ASCII, or the issuer without a private key. */
 SIMTIE_API int simtie_credential_issue(const struct simtie_service_key *issuer,
 				       const struct simtie_credential *credential,
 				       uint8_t der[SIMTIE_CREDENTIAL_MAX], size_t *len);
 
 /* Reads and verifies one: issued by `issuer`, for `audience`, valid at `now` (seconds). The status
- * is another question: simtie_status_check(). */
+ * is another question: simtie_status_check(). ERR_FORMAT: not to the byte as it would be issued;
+ * ERR_KEY, ERR_AUDIENCE, ERR_TIME, ERR_SIGNATURE; *credential is zeros then. */
 SIMTIE_API int simtie_credential_verify(const struct simtie_service_key *issuer,
 					const char *audience, int64_t now, const uint8_t *der,
 					size_t len, struct simtie_credential *credential);
 
 /* ---- The status list ---- */
 
+#define SIMTIE_STATUS_BITS_MAX (1u << 24)
+
 /* A Status List Token as JWT, ES256, typ "statuslist+jwt": `bits` is one bit a credential, index 0
- * the least of byte 0; `size` bits, a multiple of 8. *jwt is malloc()ed. */
+ * the least of byte 0; `size` bits, a multiple of 8. Others may keep it for `ttl_seconds` and are
+ * to refuse it after twice that time. *jwt is malloc()ed. ERR_ARGUMENT, ERR_LIBRARY. */
 SIMTIE_API int simtie_status_issue(const struct simtie_service_key *signer, const char *uri,
 				   const uint8_t *bits, uint32_t size, int64_t now,
 				   uint32_t ttl_seconds, char **jwt);
 
 /* 0: the credential stands. ERR_REVOKED; ERR_TIME: the list is too old, fetch it anew;
- * ERR_AUDIENCE: it is another list; ERR_SIGNATURE, ERR_FORMAT. */
+ * ERR_AUDIENCE: it is another list; ERR_ARGUMENT: it has no such index; ERR_KEY, ERR_SIGNATURE,
+ * ERR_FORMAT. A list that says it is larger than SIMTIE_STATUS_BITS_MAX is refused before it is
+ * unpacked any further. */
 SIMTIE_API int simtie_status_check(const struct simtie_service_key *signer, const char *uri,
 				   uint32_t index, int64_t now, const char *jwt, size_t len);
 
@@ -132,8 +147,9 @@ enum simtie_event {
 SIMTIE_API const char *simtie_event_name(enum simtie_event event);
 SIMTIE_API enum simtie_event simtie_event_read(const char *name);
 
-#define SIMTIE_NOTICE_ID_MAX 32
-#define SIMTIE_NOTICE_MAX    1536 /* bytes of a JWT */
+#define SIMTIE_NOTICE_ID_MAX  32    /* letters of base64url */
+#define SIMTIE_NOTICE_MAX     1536  /* bytes of a JWT */
+#define SIMTIE_NOTICE_AGE_MAX 86400 /* seconds; an older one is refused */
 
 /* What a messenger is told: which of its registrations, what happened, and when it was sent. */
 struct simtie_notice {
@@ -146,9 +162,14 @@ struct simtie_notice {
 };
 
 /* A Security Event Token (RFC 8417), JWT, ES256, typ "secevent+jwt"; the event's URI is
- * urn:x-simtie:event:NAME. *jwt is malloc()ed. */
+ * urn:x-simtie:event:NAME, its subject (sub_id, RFC 9493) the registration as an opaque identifier.
+ * *jwt is malloc()ed. ERR_ARGUMENT: a member is out of its bounds; ERR_LIBRARY. */
 SIMTIE_API int simtie_notice_issue(const struct simtie_service_key *signer,
 				   const struct simtie_notice *notice, char **jwt);
+
+/* Whoever gets one twice knows it by its id: this keeps nothing. ERR_FORMAT, ERR_KEY,
+ * ERR_SIGNATURE; ERR_AUDIENCE: from another issuer or for another audience; ERR_TIME: issued over a
+ * minute in the future, or longer ago than SIMTIE_NOTICE_AGE_MAX. *notice is zeros then. */
 SIMTIE_API int simtie_notice_verify(const struct simtie_service_key *signer, const char *issuer,
 				    const char *audience, int64_t now, const char *jwt, size_t len,
 				    struct simtie_notice *notice);
