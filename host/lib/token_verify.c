@@ -108,6 +108,15 @@ static enum simtie_refusal policy_check(const struct simtie_policy *policy,
 	return SIMTIE_ACCEPTED;
 }
 
+enum simtie_refusal simtie_token_check(const struct simtie_policy *policy, struct bytes token,
+				       struct simtie_claims *claims)
+{
+	struct simtie_token_parts parts;
+	enum simtie_refusal refusal = simtie_token_split(token, claims, &parts);
+
+	return refusal == SIMTIE_ACCEPTED ? policy_check(policy, claims) : refusal;
+}
+
 static enum simtie_refusal signature_check(const struct simtie_crypto *crypto,
 					   const struct simtie_verify_key *key,
 					   const struct simtie_claims *claims,

@@ -113,6 +113,8 @@ request_handler operator_sealing_get;  /* operator_keys.c: the sealing certifica
 int operator_status_draw(struct work *work, int64_t *list, int64_t *index);
 /* Sets a credential's bit; it shows from the next tick on. */
 int operator_status_revoke(struct work *work, int64_t list, int64_t index);
+/* Sets those of all credentials that a subscriber's verifications and registrations have. */
+int operator_status_revoke_all(struct work *work, const struct vault_index *subscriber);
 /* "BASE/v1/status/LIST". False: the base is too long. */
 bool operator_status_uri(const struct operator* op, int64_t list,
 			 char uri[static SIMTIE_STATUS_URI_MAX + 1]);

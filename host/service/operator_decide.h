@@ -1,0 +1,66 @@
+/*
+ * Deciding whether a token and a number belong together, and counting the token.
+ *
+ * Owns the order of the checks, the rule that a counter value counts once, the clone alarm, and the
+ * equality of all refusals that could tell something of a person. Refuses to write verifications:
+ * that is for who asked.
+ *
+ * What is refused when, and why it tells nothing:
+ *
+ *   1. The token by itself: form, audience, nonce, purpose, consent, debug status. Decided before
+ *      the number is looked up, from the request's bytes and the operator's published policy alone.
+ *      Whoever sent them could have computed the answer, so it may be exact (TOKEN_REFUSED and the
+ *      refusal's code), and quick.
+ *   2. Number and SIM: the number is unknown, its SIM did not sign, or subscriber or card may not.
+ *      One reason, NOT_CONFIRMED, one body, one amount of work: a number that nobody has is looked
+ *      up, unsealed and verified against a key that nobody has.
+ *   3. The counter. Only who holds a token that this subscriber's SIM signed for this audience gets
+ *      here, and so knows already that number and SIM belong together: TOKEN_USED and OLD_COUNTER
+ *      may be told apart. A clone alarm is not told: the card is suspended, which is 2.
+ */
+#ifndef SIMTIE_SERVICE_OPERATOR_DECIDE_H
+#define SIMTIE_SERVICE_OPERATOR_DECIDE_H
+
+#include "operator.h"
+
+struct decide_request {
+	const char *audience; /* that the token must be for */
+	const char *number;
+	struct bytes nonce;
+	struct bytes token;
+	uint8_t purpose; /* 0: registration */
+};
+
+struct decision {
+	enum verification_state state;
+	enum verification_reason reason;
+	enum simtie_refusal refusal; /* with REASON_TOKEN_REFUSED */
+	uint32_t counter;            /* of a verified one */
+	bool cloned;                 /* notices were queued: wake the outbox */
+	int64_t status_list, status_index;
+	size_t credential_len; /* 0: none */
+	uint8_t credential[SIMTIE_CREDENTIAL_MAX];
+};
+
+/* 1 of the above: SIMTIE_ACCEPTED when the token may be looked at further. */
+enum simtie_refusal operator_decide_token(const struct operator* op,
+					  const struct decide_request *request);
+
+/*
+ * 2 and 3: *reason is REASON_NONE when the token holds and was counted. *subscriber is the one of
+ * the number, locked, zeros when there is none (the caller's to wipe); *decision gets reason,
+ * counter and cloned; service_public the key that holds. An error of db.h; what was written is then
+ * to be rolled back.
+ */
+int operator_decide_card(struct work *work, const struct decide_request *request,
+			 struct subscriber *subscriber, struct decision *decision,
+			 uint8_t service_public[static SIMTIE_POINT_SIZE]);
+
+/* All three, and the service credential of a yes: VERIFIED or NOT_VERIFIED. */
+int operator_decide(struct work *work, const struct decide_request *request,
+		    struct decision *decision);
+
+/* Suspends the subscriber's card, tells her messengers, and writes it down (operator_clone.c). */
+int operator_clone_alarm(struct work *work, struct subscriber *subscriber);
+
+#endif
