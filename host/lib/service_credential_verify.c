@@ -4,22 +4,24 @@
  */
 #include "service_credential.h"
 
+#include <stdio.h>
 #include <time.h>
 
 static bool take_time(struct bytes *in, int64_t *seconds)
 {
-	char text[sizeof("YYYYMMDDhhmmssZ")] = "20";
+	char text[sizeof("YYYYMMDDhhmmssZ")];
 	struct bytes content;
 	struct tm tm = {0};
 	size_t at = 0;
 
-	if (service_der_take(in, DER_UTC_TIME, &content))
-		at = 2;
+	if (service_der_take(in, DER_UTC_TIME, &content) && content.len)
+		at = (size_t)sprintf(text, content.ptr[0] < '5' ? "20" : "19");
 	else if (!service_der_take(in, DER_GENERALIZED_TIME, &content))
 		return false;
 	if (at + content.len + 1 != sizeof(text))
 		return false;
 	memcpy(text + at, content.ptr, content.len);
+	text[sizeof(text) - 1] = '\0';
 	if (!strptime(text, "%Y%m%d%H%M%SZ", &tm))
 		return false;
 	*seconds = (int64_t)timegm(&tm);
