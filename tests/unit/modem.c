@@ -72,7 +72,8 @@ static struct answer ask(struct modem *modem, struct bytes command)
 {
 	const struct timespec pause = {.tv_nsec = modem->options.slow_ms * 1000000L};
 
-	nanosleep(&pause, NULL);
+	if (modem->options.slow_ms > 0)
+		nanosleep(&pause, NULL); /* even one of nothing takes its time */
 	return applet_transmit(modem->applet, command);
 }
 
@@ -113,7 +114,8 @@ static size_t respond(struct modem *modem, struct bytes command, uint8_t out[sta
 {
 	struct answer answer = ask(modem, command);
 
-	if (modem->options.fetches && (answer.sw & 0xFF00) == SW_BYTES_AVAILABLE) {
+	if (modem->options.fetches && answer.data.len == 0 &&
+	    (answer.sw & 0xFF00) == SW_BYTES_AVAILABLE) {
 		const uint8_t more[] = {command.ptr[0] & 3, INS_GET_RESPONSE, 0, 0,
 					(uint8_t)answer.sw};
 
