@@ -26,7 +26,7 @@
 #define CLOSE_MS 2000
 
 /* Stack that libnfc's copies of a command lie in, to be overwritten. */
-#define SCRUB_SIZE 8192
+#define SCRUB_SIZE 4096
 
 #define PREFIX "nfc:"
 
@@ -170,7 +170,7 @@ static __attribute__((noinline)) void scrub(void)
 {
 	uint8_t stack[SCRUB_SIZE];
 
-	bytes_wipe(stack, sizeof stack);
+	explicit_bzero(stack, sizeof stack);
 }
 
 static void call_transmit(void *argument)
@@ -303,20 +303,10 @@ static int reader_reset(void *state, struct deadline deadline, struct card_line 
 	return error;
 }
 
-/* The worker may be in the middle of a call: nothing of the job changes that this looks at. */
-static void reader_abandon(void *state)
-{
-	const struct nfc *nfc = state;
-
-	if (nfc->job)
-		claim_abandon(&nfc->job->claim);
-}
-
 const struct transport transport_nfc = {
 	.prefix = PREFIX,
 	.open = reader_open,
 	.transmit = reader_transmit,
 	.reset = reader_reset,
 	.close = reader_close,
-	.abandon = reader_abandon,
 };

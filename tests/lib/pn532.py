@@ -11,8 +11,8 @@ import errno
 import os
 import pty
 import select
-import termios
 import threading
+import time
 import tty
 
 ACK, NACK = bytes.fromhex("0000FF00FF00"), bytes.fromhex("0000FFFF0000")
@@ -149,8 +149,9 @@ class Faults:
 class Chip:
     """The chip. `with` starts it and, at the end, unplugs it."""
 
-    def __init__(self, *cards):
+    def __init__(self, *cards, baud=None):
         self.cards = list(cards)
+        self._byte_time = 10 / baud if baud else 0  # start bit, eight, stop bit; None: no time at all
         self.faults = Faults()
         self.commands = []   # codes of all commands that it carried out
         self.broken = None   # an exception of its thread's
@@ -213,6 +214,7 @@ class Chip:
             return False
         if self._chip in ready:
             data = os.read(self._chip, 4096)
+            self._pass(data)
             if self._power == "asleep":
                 if b"\x55" not in data:
                     return True  # nobody is listening
@@ -221,12 +223,14 @@ class Chip:
                 self._frame(found)
         return True
 
-    def _send(self, data):
-        os.write(self._chip, data)
+    def _pass(self, data):
+        """Takes as long as the bytes do on the line."""
+        if self._byte_time:
+            time.sleep(len(data) * self._byte_time)
 
-    def claims(self):
-        """What of the port's settings is libnfc's mark that a program has it."""
-        return termios.tcgetattr(self._host)[0] & 0x80000000
+    def _send(self, data):
+        self._pass(data)
+        os.write(self._chip, data)
 
     # ---- Frames ----
 
@@ -494,6 +498,12 @@ class Chip:
         return bytes([OK])
 
     # The reader outside: called by a test's own thread.
+
+    @property
+    def near(self):
+        """Whether a reader is held to the chip."""
+        with self._news:
+            return bool(self._target_mode and self._target_mode["selected"])
 
     def tap(self):
         """Holds a reader to the chip: what it learns at activation."""

@@ -178,12 +178,6 @@ enum claim_result claim_open(struct nfc_claim *claim, const char *name, unsigned
 	return result;
 }
 
-void claim_abandon(const struct nfc_claim *claim)
-{
-	if (claim->lock >= 0)
-		lock_unmark(claim->lock);
-}
-
 void claim_close(struct nfc_claim *claim)
 {
 	if (claim->device)

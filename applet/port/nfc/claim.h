@@ -43,10 +43,6 @@ struct nfc_claim {
 enum claim_result claim_open(struct nfc_claim *claim, const char *name, unsigned wait_ms,
 			     char text[static CLAIM_TEXT_MAX]);
 
-/* For a signal that ends the process: takes libnfc's mark off a serial port, which would otherwise
- * keep every libnfc program out until the device is plugged in anew. Safe in a signal handler. */
-void claim_abandon(const struct nfc_claim *claim);
-
 /* Lets go of the device; the radio field is off afterwards. */
 void claim_close(struct nfc_claim *claim);
 

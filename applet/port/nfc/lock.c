@@ -11,7 +11,6 @@
 #include <sys/file.h>
 #include <sys/select.h>
 #include <sys/stat.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,9 +19,6 @@
 /* Files that libnfc opens for one device, and some more. It puts them into an fd_set without a look
  * at their numbers. */
 #define LOCK_FILES_MAX 32
-
-/* libnfc marks a serial port as taken by a bit of c_iflag that means nothing else on Linux. */
-#define PORT_CLAIMED 0x80000000u
 
 /* Where locks of devices without a node are, the first folder that is there. Both are sticky. */
 static const char *const folders[] = {"/run/lock", "/tmp"};
@@ -134,46 +130,20 @@ static enum claim_result open_file(const char *name, int *lock, char text[static
 	return CLAIM_DENIED;
 }
 
-/* Whether a libnfc program that knows nothing of our lock has the port, or died with it. */
-static bool is_claimed(int port)
-{
-	struct termios settings;
-
-	return tcgetattr(port, &settings) == 0 && (settings.c_iflag & PORT_CLAIMED) != 0;
-}
-
-void lock_unmark(int lock)
-{
-	struct termios settings;
-
-	if (tcgetattr(lock, &settings) != 0)
-		return;
-	settings.c_iflag &= ~(tcflag_t)PORT_CLAIMED;
-	tcsetattr(lock, TCSANOW, &settings);
-}
-
 static enum claim_result wait_for(int lock, const char *name, unsigned wait_ms,
 				  char text[static CLAIM_TEXT_MAX])
 {
 	const struct timespec pause = {0, LOOK_AGAIN_MS * 1000000};
 	const int64_t end = now_ms() + wait_ms;
 
-	for (;;) {
-		bool held = flock(lock, LOCK_EX | LOCK_NB) != 0;
-
-		if (!held && !is_claimed(lock))
-			return CLAIM_OK;
+	while (flock(lock, LOCK_EX | LOCK_NB) != 0) {
 		if (now_ms() >= end) {
-			snprintf(text, CLAIM_TEXT_MAX,
-				 held ? "another program is using %s"
-				      : "a libnfc program is using %s, or was killed while it did: "
-					"then plug the device out and in",
-				 name);
+			snprintf(text, CLAIM_TEXT_MAX, "another program is using %s", name);
 			return CLAIM_BUSY;
 		}
-		flock(lock, LOCK_UN);
 		nanosleep(&pause, NULL); /* flock() knows no deadline */
 	}
+	return CLAIM_OK;
 }
 
 enum claim_result lock_take(const char *name, unsigned wait_ms, int *lock,

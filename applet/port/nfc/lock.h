@@ -12,9 +12,6 @@
 enum claim_result lock_take(const char *name, unsigned wait_ms, int *lock,
 			    char text[static CLAIM_TEXT_MAX]);
 
-/* Takes libnfc's own mark off a serial port. Safe in a signal handler. */
-void lock_unmark(int lock);
-
 /* The file in /dev that is the device, "" if it has none that can be told from its name. */
 void lock_node(const char *name, char *node, size_t size);
 
