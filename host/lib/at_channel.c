@@ -4,6 +4,9 @@
 #include "at.h"
 #include "contract.h"
 
+/* How long a test form may take; no SIM is asked for it. */
+#define PROBE_MS 700
+
 /* ---- +CCHO, +CGLA, +CCHC ---- */
 
 /* What a modem may write for a session: 27.007 says a number, some write hexadecimal. */
@@ -85,15 +88,16 @@ static int close_channels(struct at *at, struct deadline deadline)
 
 /* ---- Either ---- */
 
-/* Whether the modem knows a command, by its test form (V.250 §5.4.3.3). */
+/* Whether the modem knows a command, by its test form (V.250 §5.4.3.3). One that says nothing to
+ * that may know it all the same. */
 static int knows(struct at *at, struct deadline deadline, const char *test, bool *known)
 {
 	int error;
 
 	at_say(at, test);
-	error = at_chat(at, deadline, NULL);
-	*known = error == 0;
-	return at->refused ? 0 : error;
+	error = at_chat(at, deadline_within(deadline, PROBE_MS), NULL);
+	*known = error == 0 || error == SIMTIE_ERR_TIMEOUT;
+	return at->refused || *known ? 0 : error;
 }
 
 static int probe(struct at *at, struct deadline deadline, bool *csim, bool *cgla)

@@ -408,6 +408,8 @@ static void obey(struct modem *modem, const char *line, struct text *text)
 
 		if (!commands[i].has || strncmp(line, commands[i].name, len) != 0)
 			continue;
+		if (strcmp(line + len, "?") == 0 && modem->options.silent_tests)
+			return;
 		if (strcmp(line + len, "?") == 0)
 			say_ok(text);
 		else

@@ -36,6 +36,7 @@ struct modem_options {
 	bool fetches;       /* GET RESPONSE by itself */
 	bool hex_sessions;  /* as some makers' modems write them */
 	bool bare_sessions; /* +CCHO answers without its prefix */
+	bool silent_tests;  /* says nothing to AT+...=? */
 	bool plain_errors;  /* knows no AT+CMEE */
 	unsigned sleepy;    /* commands at first that it answers together, with the one after */
 	unsigned chunk;     /* bytes that are written at a time; 0: all */

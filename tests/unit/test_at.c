@@ -116,6 +116,8 @@ static void every_kind_of_modem_works(void **state)
 		{.cgla = true, .fetches = true},
 		{.cgla = true, .hex_sessions = true},
 		{.cgla = true, .bare_sessions = true},
+		{.cgla = true, .silent_tests = true},
+		{.csim = true, .silent_tests = true},
 		{.csim = true, .plain_errors = true},
 		{.csim = true, .chunk = 1, .stuck_echo = true, .chatty = true},
 		{.csim = true, .phone = 2},
