@@ -3,6 +3,7 @@
  */
 #include "db_sqlite.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -74,6 +75,7 @@ static void sqlite_close(struct db *db)
 
 static int run(struct sqlite *sqlite, const char *sql)
 {
+	errno = 0;
 	if (sqlite3_exec(sqlite->connection, sql, NULL, NULL, NULL) != SQLITE_OK)
 		return db_sqlite_fail(sqlite);
 	return DB_OK;
@@ -218,6 +220,7 @@ static void sqlite_end(struct db *db)
 
 static int step(struct sqlite *sqlite)
 {
+	errno = 0;
 	switch (sqlite3_step(sqlite->running->stmt)) {
 	case SQLITE_ROW:
 		return DB_ROW;

@@ -55,7 +55,9 @@ static int error_of(int code, int system_error)
 int db_sqlite_fail(struct sqlite *sqlite)
 {
 	int code = sqlite3_extended_errcode(sqlite->connection);
-	int system_error = sqlite3_system_errno(sqlite->connection);
+	/* It does not keep what failed within a commit. */
+	int kept = sqlite3_system_errno(sqlite->connection);
+	int system_error = kept ? kept : errno;
 	int error = error_of(code, system_error);
 
 	sqlite->gone = sqlite->gone || error == DB_ERR_GONE;
