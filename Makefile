@@ -125,6 +125,9 @@ WRAP_test_selftest := $(addprefix -Wl$(comma)--wrap=,crypto_init crypto_sha256 c
 # test_vault locks memory by itself, since AddressSanitizer would not, and fails to.
 WRAP_test_vault := -Wl,--wrap=mlock
 
+# test_outbox sets the wall clock.
+WRAP_test_outbox := -Wl,--wrap=clock_wall_ms
+
 # test_secure_cost counts the card's calls of AES, and fails them.
 WRAP_test_secure_cost := $(addprefix -Wl$(comma)--wrap=,crypto_cmac crypto_cbc_encrypt crypto_cbc_decrypt)
 
