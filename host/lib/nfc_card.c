@@ -27,7 +27,8 @@ static const nfc_modulation types[] = {
 
 static int failed(nfc_device *device, char *detail)
 {
-	snprintf(detail, SIMTIE_DETAIL_MAX, "the NFC device %s failed (%s)",
+	snprintf(detail, SIMTIE_DETAIL_MAX,
+		 "the NFC device %s failed (%s): plug it out and in, then try again",
 		 nfc_device_get_connstring(device), nfc_strerror(device));
 	return SIMTIE_ERR_TRANSPORT;
 }
@@ -84,7 +85,9 @@ static int none(const struct census *census, nfc_device *device, char *detail)
 
 	if (census->others > 0)
 		snprintf(detail, SIMTIE_DETAIL_MAX,
-			 "what lies on %s is a tag, not a smart card (ISO/IEC 14443-4)", name);
+			 "what lies on %s is a tag, not a smart card (ISO/IEC 14443-4); put the "
+			 "card there",
+			 name);
 	else
 		snprintf(detail, SIMTIE_DETAIL_MAX,
 			 "no card lies on %s: put it flat on the antenna, without metal near by",

@@ -2,6 +2,7 @@
 
 #include "modem.h"
 #include "output.h"
+#include "radio.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -76,7 +77,7 @@ int card_open(const struct common_options *common, struct simtie_session **sessi
 	if (error == 0)
 		return TOOL_DONE;
 	*session = NULL;
-	if (modem_is(common->reader) && detail[0])
+	if ((modem_is(common->reader) || radio_is(common->reader)) && detail[0])
 		return card_refused(common, card_exit_code(error), card_error_code(error), "%s",
 				    detail);
 	return card_failed(common, NULL, detail[0] ? detail : NULL, error);

@@ -5,6 +5,7 @@
 
 #include "modem.h"
 #include "output.h"
+#include "radio.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@ static const struct {
 	{"service", doctor_check_service},   {"drivers", doctor_check_drivers},
 	{"usb", doctor_check_usb},           {"vpcd", doctor_check_vpcd},
 	{"exposure", doctor_check_exposure}, {"modems", doctor_check_modems},
-	{"readers", doctor_check_readers},
+	{"nfc", doctor_check_nfc},           {"readers", doctor_check_readers},
 };
 
 static const char *const verdict_words[] = {
@@ -118,7 +119,11 @@ static void run_checks(struct doctor *doctor)
 		doctor->check = "modems";
 		doctor_check_modems(doctor);
 	}
-	if (loop || modem_is(reader)) {
+	if (radio_is(reader)) {
+		doctor->check = "nfc";
+		doctor_check_nfc(doctor);
+	}
+	if (loop || modem_is(reader) || radio_is(reader)) {
 		doctor->check = "card";
 		doctor_check_card(doctor, doctor->common.reader);
 		return;

@@ -3,6 +3,9 @@
  */
 #include "conformance.h"
 
+#include "modem.h"
+#include "radio.h"
+
 #include <errno.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -152,15 +155,9 @@ static bool arrived(struct conformance *conf, char *text, int *error)
 /* Whether the reader is one of the PC/SC service's, which tells of cards that come and go. */
 static bool tells(const struct conformance *conf)
 {
-	static const char *const others[] = {"nfc:", "at:"};
-	const char *name = conf->reader[0]       ? conf->reader
-			   : conf->common.reader ? conf->common.reader
-						 : "";
+	const char *name = conf->reader[0] ? conf->reader : conf->common.reader;
 
-	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-		if (strncmp(name, others[i], strlen(others[i])) == 0)
-			return false;
-	return true;
+	return !modem_is(name) && !radio_is(name);
 }
 
 /* Waits for the new card in a reader that tells of nothing: whatever is fresh there when the

@@ -76,6 +76,10 @@ void doctor_check_modems(struct doctor *doctor);
 void doctor_check_vpcd(struct doctor *doctor);
 void doctor_check_exposure(struct doctor *doctor);
 
+/* ---- doctor_nfc.c ---- */
+
+void doctor_check_nfc(struct doctor *doctor);
+
 /* ---- doctor_card.c ---- */
 
 void doctor_check_readers(struct doctor *doctor);

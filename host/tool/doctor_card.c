@@ -7,6 +7,7 @@
 #include "modem.h"
 #include "output.h"
 #include "protocol.h"
+#include "radio.h"
 #include "words.h"
 
 #include <stdio.h>
@@ -126,7 +127,7 @@ static void report_failure(struct doctor *doctor, int error, const char *detail)
 
 	doctor->ill += card;
 	doctor_find(doctor, DOCTOR_PROBLEM, "%s", detail[0] ? detail : "the card is not reached");
-	if (!modem_is(doctor->common.reader) || !detail[0])
+	if ((!modem_is(doctor->common.reader) && !radio_is(doctor->common.reader)) || !detail[0])
 		doctor_advise(doctor, "%s", simtie_strerror(error));
 }
 

@@ -483,6 +483,28 @@ def the_only_device_needs_no_name():
 
 # ---- The rest ----
 
+def doctor_finds_device_and_card():
+    with virtual_card() as (chip, _, _):
+        found = simtie("doctor", "--json", "--reader", chip.name,
+                       env={"LIBNFC_DEVICE": chip.name.partition("nfc:")[2], "LIBNFC_AUTO_SCAN": "false"}).json
+        texts = [(f["check"], f["verdict"], f["text"]) for f in found["findings"]]
+        holds(("nfc", "ok", f"an NFC device: {chip.name}") in texts, texts)
+        holds(("card", "ok", "a card answers at T=1, ATR 3B86800173696D74696508") in texts, texts)
+        same(found["ready"], 1)
+        chip.take_away()
+        ended = simtie("doctor", "--json", "--reader", chip.name, code=NO_CARD, env={"LIBNFC_AUTO_SCAN": "false"})
+        texts = [f["text"] for f in ended.json["findings"]]
+        holds(any("no card lies on" in text for text in texts), texts)
+        holds("libnfc finds no NFC device" in texts, texts)
+
+
+def a_sentence_says_what_is_wrong_and_what_to_do():
+    with Chip() as chip:
+        ended = simtie("info", "--reader", chip.name, code=NO_CARD)
+        same(ended.err, f"simtie: no card lies on {chip.name.partition('nfc:')[2]}: put it flat on the antenna, "
+                        "without metal near by\n")
+
+
 def libnfc_is_silent_unless_asked():
     with Chip() as chip:
         said = simtie("info", "--reader", chip.name, code=NO_CARD).err
@@ -532,7 +554,8 @@ def an_exchange_costs_little_more_than_its_frames():
 
 
 if __name__ == "__main__":
-    sys.exit(run([every_example_holds_by_radio, type_b_holds_too, both_ends_by_radio, a_card_says_what_it_is,
+    sys.exit(run([doctor_finds_device_and_card, a_sentence_says_what_is_wrong_and_what_to_do,
+                  every_example_holds_by_radio, type_b_holds_too, both_ends_by_radio, a_card_says_what_it_is,
                   t0_is_refused, an_empty_field_and_two_cards, a_card_that_leaves_is_gone_and_comes_back,
                   a_card_that_leaves_in_the_midst, reset_is_a_new_field, another_card_is_not_taken_for_the_same,
                   sizes_are_checked_before_libnfc_aborts, answers_as_long_as_fits, one_that_is_late_is_waited_for,

@@ -82,7 +82,8 @@ static enum claim_result cannot_open(const char *path, char text[static CLAIM_TE
 	if (error == EACCES || error == EPERM)
 		return denied(path, text);
 	if (error == EBUSY) {
-		snprintf(text, CLAIM_TEXT_MAX, "another program is using %s", path);
+		snprintf(text, CLAIM_TEXT_MAX,
+			 "another program is using %s; end it, or try again later", path);
 		return CLAIM_BUSY;
 	}
 	snprintf(text, CLAIM_TEXT_MAX, "%s: %s", path, strerror(error));
@@ -138,7 +139,8 @@ static enum claim_result wait_for(int lock, const char *name, unsigned wait_ms,
 
 	while (flock(lock, LOCK_EX | LOCK_NB) != 0) {
 		if (now_ms() >= end) {
-			snprintf(text, CLAIM_TEXT_MAX, "another program is using %s", name);
+			snprintf(text, CLAIM_TEXT_MAX,
+				 "another program is using %s; end it, or try again later", name);
 			return CLAIM_BUSY;
 		}
 		nanosleep(&pause, NULL); /* flock() knows no deadline */

@@ -1,0 +1,10 @@
+#include "radio.h"
+
+#include <string.h>
+
+#define PREFIX "nfc:"
+
+bool radio_is(const char *reader)
+{
+	return reader && strncmp(reader, PREFIX, strlen(PREFIX)) == 0;
+}
