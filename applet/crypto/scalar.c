@@ -47,9 +47,11 @@ static void reduce_once(uint32_t a[static LIMBS], uint32_t carry)
 void scalar_reduce(const uint8_t wide[static SCALAR_WIDE_SIZE],
 		   uint8_t out[static P256_SCALAR_SIZE])
 {
-	uint32_t sum[LIMBS] = {0};
+	uint32_t sum[LIMBS];
 
-	for (size_t bit = 0; bit < 8 * SCALAR_WIDE_SIZE; bit++) {
+	load(sum, wide); /* below 2n */
+	reduce_once(sum, 0);
+	for (size_t bit = 8 * P256_SCALAR_SIZE; bit < 8 * SCALAR_WIDE_SIZE; bit++) {
 		uint32_t carry = wide[bit / 8] >> (7 - bit % 8) & 1;
 
 		for (size_t i = 0; i < LIMBS; i++) {
