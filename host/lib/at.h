@@ -64,9 +64,9 @@ void at_add_hex(struct at *at, struct bytes bytes);
 
 /*
  * Sends the command and waits for its result; lines that are nobody's answer are passed over, the
- * echo too. With `prefix`, "+CSIM:", the line that begins with it is needed, and what follows ends
- * up in at->info. 0; when the modem refuses, at_error() of its number, and at->refused is set;
- * SIMTIE_ERR_TIMEOUT, GONE, PROTOCOL. Safe in a signal handler.
+ * echo too. With `prefix`, "+CSIM:", what follows it in the line that begins with it ends up in
+ * at->info, which is empty if no line does. 0; when the modem refuses, at_error() of its number,
+ * and at->refused is set; SIMTIE_ERR_TIMEOUT, GONE, PROTOCOL. Safe in a signal handler.
  */
 int at_chat(struct at *at, struct deadline deadline, const char *prefix);
 

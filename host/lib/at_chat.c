@@ -137,7 +137,7 @@ static int listen(struct at *at, struct deadline deadline, const char *prefix)
 		if (line.len == echo && memcmp(line.ptr, at->out, echo) == 0)
 			continue;
 		if (is(line, "OK"))
-			return prefix && !answered ? SIMTIE_ERR_PROTOCOL : 0;
+			return 0;
 		if (is_refusal(line, &at->cme)) {
 			at->refused = true;
 			return at_error(at->cme);

@@ -5,7 +5,7 @@
  * ends it; it then prints how many commands trespassed, how many were malformed, and how many
  * channels its guests left open.
  */
-#include "modem.h"
+#include "modem_sim.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -26,8 +26,6 @@ MUTANTS = [
      "\tint error = 0;\n\n\t(void)line;\n\tif (at->is_open)\n\t\treturn 0;", TEST),
     ("a length that does not fit is no answer", SIM, "(size_t)(end - text) != length || ", "", TEST),
     ("what is no hexadecimal is no answer", SIM, "\t\tif (high < 0 || low < 0)\n\t\t\treturn false;\n", "", TEST),
-    ("OK alone is no answer", CHAT, "\t\t\treturn prefix && !answered ? SIMTIE_ERR_PROTOCOL : 0;",
-     "\t\t\treturn 0;", TEST),
     ("an echo is no answer", CHAT, "\t\tif (line.len == echo && memcmp(line.ptr, at->out, echo) == 0)\n\t\t\tcontinue;\n",
      "\t\tif (line.len == echo && memcmp(line.ptr, at->out, echo) == 0)\n\t\t\treturn 0;\n", TEST),
     ("two programs do not share a port", PORT, "\tif (flock(port->fd, LOCK_EX | LOCK_NB) == 0)\n", "\tif (true)\n", TEST),

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "core_card.h"
-#include "modem.h"
+#include "modem_sim.h"
 #include "simtie.h"
 
 /* A modem with a personalised card in it, and a session with that. */

@@ -6,8 +6,8 @@
  * of another channel in a session and MANAGE CHANNEL there are refused with +CME ERROR. It counts
  * what a good guest does not do. Owns pseudo-terminal and thread; the card is its caller's.
  */
-#ifndef SIMTIE_TESTS_MODEM_H
-#define SIMTIE_TESTS_MODEM_H
+#ifndef SIMTIE_TESTS_MODEM_SIM_H
+#define SIMTIE_TESTS_MODEM_SIM_H
 
 #include <pthread.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-#include "modem.h"
+#include "modem_sim.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -188,7 +188,7 @@ static void hex_answer(struct text *text, const char *prefix, size_t length, con
 /* What is wrong with this access, if anything; true: it is answered, or never will be. */
 static bool fails(struct modem *modem, const char *prefix, struct text *text)
 {
-	static const uint8_t ok[] = {SW_OK >> 8, SW_OK & 0xFF};
+	static const uint8_t ok[] = {0, SW_OK >> 8, SW_OK & 0xFF};
 
 	if (modem->accesses++ < modem->options.after)
 		return false;
@@ -209,7 +209,7 @@ static bool fails(struct modem *modem, const char *prefix, struct text *text)
 		add(text, "\r\n%s: 4,\"90", prefix);
 		return true;
 	case MODEM_GARBLED:
-		hex_answer(text, prefix, 6, ok, 2);
+		hex_answer(text, prefix, 4, ok, 3);
 		break;
 	case MODEM_ODD:
 		add(text, "\r\n%s: 5,\"90000\"\r\n", prefix);
