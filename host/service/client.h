@@ -2,8 +2,7 @@
  * Requests of ours to others: HTTPS over mutual TLS, from the event loop's thread.
  *
  * Owns connections (kept alive, a few per origin), their bounds in time and size, and the check of
- * the other's certificate, name and role. Refuses redirects, plain HTTP, and answers over the
- * bound.
+ * the other's certificate and name. Refuses redirects, plain HTTP, and answers over 1 MiB.
  */
 #ifndef SIMTIE_SERVICE_CLIENT_H
 #define SIMTIE_SERVICE_CLIENT_H
@@ -29,12 +28,14 @@ struct client_request {
 	const char *idempotency; /* or NULL */
 	const char *correlator;  /* or NULL */
 	unsigned timeout_ms;
-	/* Called once, in the event loop's thread. */
+	/* Called once, in the event loop's thread; when the daemon ends also after its loop and its
+	 * engine have: what it submits then is not taken. */
 	void (*done)(void *context, const struct client_answer *answer);
 	void *context;
 };
 
-/* From any thread. False: out of memory, or the URL is none of ours; done() is then not called. */
+/* From any thread. False: out of memory, too much is under way, or the URL is none of ours; done()
+ * is then not called. */
 bool client_send(struct service *service, const struct client_request *request);
 
 #endif

@@ -118,6 +118,8 @@ bool engine_submit(struct engine *engine, struct job *job)
 {
 	bool taken;
 
+	if (!engine)
+		return false;
 	job->queued_ms = monotonic_ms();
 	job->next = NULL;
 	pthread_mutex_lock(&engine->mutex);

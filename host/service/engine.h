@@ -61,8 +61,8 @@ struct engine_settings {
 int engine_start(struct engine **engine, struct service *service,
 		 const struct engine_settings *settings, char *detail);
 
-/* Queues a job; false: the queue is full, or the engine stops. The job is the engine's until
- * done(). */
+/* Queues a job; false: the queue is full, or the engine stops, or has (NULL). The job is the
+ * engine's until done(). */
 bool engine_submit(struct engine *engine, struct job *job);
 
 /* Has a task run now, from any thread. */

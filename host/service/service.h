@@ -12,6 +12,7 @@
 #include "config.h"
 #include "engine.h"
 #include "metrics.h"
+#include "migrate.h"
 #include "request.h"
 #include "vault.h"
 
@@ -46,6 +47,20 @@ extern const struct role role_messenger;
 
 /* Runs until SIGTERM or SIGINT, then drains. Returns an exit code. */
 int service_run(const struct role *role, const char *config_path);
+
+/*
+ * For subcommands that work without a server: reads configuration, vault's keys and the role's
+ * settings, but for the store, the engine and the server, which stay NULL. 0, or an exit code with
+ * a sentence on standard error; service_close() in both cases.
+ */
+int service_open(struct service *service, const struct role *role, const char *config_path);
+void service_close(struct service *service);
+
+/* The role that a configuration has a group for. NULL: none, or it cannot be read; said so. */
+const struct role *service_role_of(const char *config_path);
+
+/* Whose migrations the role's store has. */
+enum migrate_role service_migrations(const struct role *role);
 
 /* Calls `run` in the event loop's thread, once, after `delay_ms`. From any thread. */
 bool service_later(struct service *service, unsigned delay_ms, void (*run)(void *context),
