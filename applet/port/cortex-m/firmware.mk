@@ -61,7 +61,7 @@ $(if $(LOCK_DEBUG),$(if $(filter $(CORTEX_M)/issuer.c,$(ISSUER)),$(error LOCK_DE
 a locked card with keys that everybody knows is good for nothing)))
 endef
 
-.PHONY: firmware firmware-image
+.PHONY: firmware firmware-image run-firmware firmware-size
 firmware: ## build the card for a board: make firmware BOARD=mps2-an385|mps2-an386|microbit [BUILD=fast]
 	@: $(fw_refuse)
 	@.ci/install firmware
@@ -70,6 +70,12 @@ firmware: ## build the card for a board: make firmware BOARD=mps2-an385|mps2-an3
 
 # A second make, which sees the source that the first has fetched.
 firmware-image: $(FW)/firmware.elf $(if $(HARDWARE),$(FW)/firmware.hex)
+
+run-firmware: firmware ## boot it under QEMU as a card in the reader at port 35963: make run-firmware BOARD=...
+	@$(CORTEX_M)/simtie-board --board $(BOARD) --build $(BUILD)
+
+firmware-size: firmware ## code, constants and RAM of the firmware by object, from the linker's map
+	@$(CORTEX_M)/size-by-object $(FW)/firmware.map
 
 # Whatever else decides how it is compiled.
 FW_MEANS := $(CORTEX_M)/firmware.mk $(CORTEX_M)/mbedtls_config.h $(CORTEX_M)/pool.h

@@ -2,8 +2,6 @@
 
 #include <stdint.h>
 
-#include "../../core/bytes.h"
-
 /*
  * A chain of blocks in one array: a header, then so many bytes. First fit, and neighbours that are
  * both free are one block again when somebody looks for room. mbedTLS frees nearly in the order
@@ -46,7 +44,7 @@ static void join(struct block *block)
 
 	while ((behind = next(block)) != NULL && !behind->taken) {
 		block->size += (uint32_t)sizeof(*behind) + behind->size;
-		bytes_wipe(behind, sizeof(*behind));
+		*behind = (struct block){0};
 	}
 }
 
@@ -79,11 +77,14 @@ void *pool_take(size_t count, size_t size)
 
 void pool_give(void *memory)
 {
+	volatile uint32_t *word = memory;
 	struct block *block = memory;
 
 	if (!memory)
 		return;
 	block--;
-	bytes_wipe(memory, block->size); /* so that what is free is zero */
+	for (uint32_t i = 0; i < block->size / sizeof(*word);
+	     i++) /* so that what is free is zero */
+		word[i] = 0;
 	block->taken = 0;
 }
