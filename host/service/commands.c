@@ -2,6 +2,7 @@
  * The tables, and what subcommands do alike.
  */
 #include "commands.h"
+#include "desk.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -17,6 +18,11 @@ const struct subcommand commands[] = {
 };
 
 const struct subcommand operator_commands[] = {
+	{"audit", desk_audit_main, "verify the audit log"},
+	{"outbox", desk_outbox_main, "notices that are not delivered"},
+	{"record", desk_record_main, "what is recorded of one subscriber, for a reason"},
+	{"import", desk_import_main, "card records and subscribers from a file"},
+	{"rekey", desk_rekey_main, "seal the store anew under the newest key"},
 	{NULL, NULL, NULL},
 };
 
