@@ -211,7 +211,8 @@ include applet/port/cortex-m/firmware.mk
 # ---- Installing ----
 
 TO = $(DESTDIR)$(PREFIX)
-HEADERS := host/lib/simtie.h host/lib/simtie-token.h apdu-specs/gen/simtie-contract.h
+HEADERS := host/lib/simtie.h host/lib/simtie-token.h host/lib/simtie-service.h \
+	   apdu-specs/gen/simtie-contract.h
 MAN1    := $(wildcard host/tool/man/*.1 applet/port/vpcd/man/*.1)
 MAN3    := $(wildcard host/lib/man/*.3)
 

@@ -18,7 +18,7 @@ from tap import holds, run, same
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = os.environ.get("SIMTIE_BUILD", "build")
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror"]
-HEADERS = ["simtie.h", "simtie-token.h", "simtie-contract.h"]
+HEADERS = ["simtie.h", "simtie-token.h", "simtie-service.h", "simtie-contract.h"]
 MAN = {"1": [*ROOT.glob("host/tool/man/*.1"), *ROOT.glob("applet/port/vpcd/man/*.1")],
        "3": [*ROOT.glob("host/lib/man/*.3")]}
 BOUND = 120.0
