@@ -215,12 +215,17 @@ HEADERS := host/lib/simtie.h host/lib/simtie-token.h host/lib/simtie-service.h \
 	   apdu-specs/gen/simtie-contract.h
 MAN1    := $(wildcard host/tool/man/*.1 applet/port/vpcd/man/*.1)
 MAN3    := $(wildcard host/lib/man/*.3)
+MAN8    := $(wildcard host/service/man/*.8)
+UNITS   := $(wildcard host/service/systemd/*.service)
+CONFIGS := $(wildcard host/service/examples/*.conf)
 
 .PHONY: install uninstall
-install: all ## install tool, library, header and virtual SIM: make install DESTDIR= PREFIX=
-	install -d $(addprefix $(TO)/,bin lib/pkgconfig include share/man/man1 share/man/man3 \
+install: all ## install tools, services, library, header: make install DESTDIR= PREFIX=
+	install -d $(addprefix $(TO)/,bin sbin lib/pkgconfig lib/systemd/system include \
+		share/man/man1 share/man/man3 share/man/man8 share/doc/simtie/examples \
 		share/bash-completion/completions)
 	install -m 755 $(B)/simtie $(B)/simtie-card $(TO)/bin
+	install -m 755 $(B)/simtied $(TO)/sbin
 	install -m 755 $(B)/libsimtie.so $(TO)/lib/libsimtie.so.$(VERSION)
 	ln -sf libsimtie.so.$(VERSION) $(TO)/lib/libsimtie.so.$(SOVERSION)
 	ln -sf libsimtie.so.$(SOVERSION) $(TO)/lib/libsimtie.so
@@ -230,17 +235,26 @@ install: all ## install tool, library, header and virtual SIM: make install DEST
 	chmod 644 $(TO)/lib/pkgconfig/simtie.pc
 	install -m 644 $(MAN1) $(TO)/share/man/man1
 	install -m 644 $(MAN3) $(TO)/share/man/man3
+	install -m 644 $(MAN8) $(TO)/share/man/man8
+	install -m 644 $(CONFIGS) $(TO)/share/doc/simtie/examples
+	for unit in $(UNITS); do \
+		sed -e 's|/usr/sbin/|$(PREFIX)/sbin/|' $$unit > $(TO)/lib/systemd/system/$${unit##*/} && \
+		chmod 644 $(TO)/lib/systemd/system/$${unit##*/} || exit 1; \
+	done
 	install -m 644 host/tool/completion/simtie $(TO)/share/bash-completion/completions
 	@# Where the system itself looks for libraries, it must be told of a new one.
 	case '$(TO)' in /usr | /usr/local) PATH="$$PATH:/sbin" ldconfig ;; esac
 
 uninstall: ## remove what install put there
-	rm -f $(addprefix $(TO)/bin/,simtie simtie-card) \
+	rm -f $(addprefix $(TO)/bin/,simtie simtie-card) $(TO)/sbin/simtied \
 		$(addprefix $(TO)/lib/libsimtie.so,.$(VERSION) .$(SOVERSION)) \
 		$(addprefix $(TO)/lib/,libsimtie.so pkgconfig/simtie.pc) \
 		$(addprefix $(TO)/include/,$(notdir $(HEADERS))) \
 		$(addprefix $(TO)/share/man/man1/,$(notdir $(MAN1))) \
 		$(addprefix $(TO)/share/man/man3/,$(notdir $(MAN3))) \
+		$(addprefix $(TO)/share/man/man8/,$(notdir $(MAN8))) \
+		$(addprefix $(TO)/share/doc/simtie/examples/,$(notdir $(CONFIGS))) \
+		$(addprefix $(TO)/lib/systemd/system/,$(notdir $(UNITS))) \
 		$(TO)/share/bash-completion/completions/simtie
 
 # ---- Housekeeping ----

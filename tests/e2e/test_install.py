@@ -20,7 +20,10 @@ BUILD = os.environ.get("SIMTIE_BUILD", "build")
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror"]
 HEADERS = ["simtie.h", "simtie-token.h", "simtie-service.h", "simtie-contract.h"]
 MAN = {"1": [*ROOT.glob("host/tool/man/*.1"), *ROOT.glob("applet/port/vpcd/man/*.1")],
-       "3": [*ROOT.glob("host/lib/man/*.3")]}
+       "3": [*ROOT.glob("host/lib/man/*.3")],
+       "8": [*ROOT.glob("host/service/man/*.8")]}
+UNITS = [*ROOT.glob("host/service/systemd/*.service")]
+CONFIGS = [*ROOT.glob("host/service/examples/*.conf")]
 BOUND = 120.0
 
 
@@ -85,14 +88,16 @@ def in_a_prefix():
 
 def everything_is_in_its_place_and_nothing_else():
     with staged() as tree:
-        expected = {"bin/simtie", "bin/simtie-card", "lib/libsimtie.so", "lib/libsimtie.so.1",
+        expected = {"bin/simtie", "bin/simtie-card", "sbin/simtied", "lib/libsimtie.so", "lib/libsimtie.so.1",
                     f"lib/libsimtie.so.{tree.version}", "lib/pkgconfig/simtie.pc",
                     "share/bash-completion/completions/simtie"}
         expected |= {f"include/{name}" for name in HEADERS}
+        expected |= {f"lib/systemd/system/{unit.name}" for unit in UNITS}
+        expected |= {f"share/doc/simtie/examples/{config.name}" for config in CONFIGS}
         expected |= {f"share/man/man{section}/{page.name}" for section, pages in MAN.items() for page in pages}
         same(tree.files(), expected)
         for path in tree.root.rglob("*"):
-            runs = path.is_dir() or path.parent.name == "bin" or path.name.startswith("libsimtie.so")
+            runs = path.is_dir() or path.parent.name in ("bin", "sbin") or path.name.startswith("libsimtie.so")
             same(oct(stat.S_IMODE(path.stat().st_mode)), oct(0o755 if runs else 0o644), str(path))
 
 
@@ -172,11 +177,20 @@ def installed_programs_run():
         output(simtie, "personalise", "--reader", state, "--record", "card.json", cwd=folder, env=secrets)
         holds("personalised" in output(simtie, "info", "--reader", state, cwd=folder), "personalised")
         holds("--state" in output(tree.root / "bin/simtie-card", "--help", cwd=folder), "simtie-card's help")
+        holds(tree.version in output(tree.root / "sbin/simtied", "--version", cwd=folder), "simtied's version")
+
+
+def units_start_what_was_installed():
+    with in_a_prefix() as tree:
+        for unit in UNITS:
+            text = (tree.root / "lib/systemd/system" / unit.name).read_text()
+            starts = re.findall(r"^ExecStart\w*=(\S+)", text, re.M)
+            same(set(starts), {f"{tree.prefix}/sbin/simtied"}, unit.name)
 
 
 def man_pages_render_without_a_warning():
     with staged() as tree:
-        for page in sorted((tree.root / "share/man").rglob("*.[13]")):
+        for page in sorted((tree.root / "share/man").rglob("*.[138]")):
             done = subprocess.run(["groff", "-man", "-ww", "-Tutf8", "-z", page], stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, text=True, check=False, timeout=BOUND)
             same((done.returncode, done.stdout), (0, ""), page.name)
