@@ -162,6 +162,14 @@ void db_rollback(struct db *db)
 	db->failed = DB_OK;
 }
 
+int db_settle(struct db *db)
+{
+	db->methods->end(db);
+	if (db->in_transaction)
+		return outcome(db, db_fail(db, DB_ERR_SQL, "housekeeping within a transaction"));
+	return db->methods->settle(db);
+}
+
 /* ---- Values ---- */
 
 struct db_value db_null(void)

@@ -57,6 +57,14 @@ int db_begin(struct db *db);
 int db_commit(struct db *db);
 void db_rollback(struct db *db);
 
+/*
+ * Housekeeping, outside a transaction, best every 100 ms or so and on a connection of its own:
+ * SQLite's log is written into the file here, while others commit, and not by one of them in its
+ * commit when the log has grown to its bound. PostgreSQL does so by itself. DB_ERR_BUSY means that
+ * something is left for the next time.
+ */
+int db_settle(struct db *db);
+
 /* One parameter. Bytes are borrowed until the query ends. */
 enum db_kind { DB_NULL, DB_INT, DB_BYTES, DB_TEXT };
 struct db_value {
@@ -83,7 +91,8 @@ struct db_value db_text(const char *text); /* NULL is DB_NULL */
  */
 int db_query(struct db *db, const char *sql, const struct db_value *values, size_t count);
 
-/* DB_ROW, DB_OK (no more rows), or an error. */
+/* DB_ROW, DB_OK (no more rows), or an error. PostgreSQL's rows are all in memory by then: ask for a
+ * bounded number. A SUM is NUMERIC there: CAST(SUM(x) AS BIGINT). */
 int db_next(struct db *db);
 void db_end(struct db *db);
 

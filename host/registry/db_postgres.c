@@ -145,6 +145,12 @@ static void postgres_rollback(struct db *db)
 		postgres->gone = true; /* it ends with the connection */
 }
 
+static int postgres_settle(struct db *db)
+{
+	(void)db;
+	return DB_OK;
+}
+
 /* ---- Statements ---- */
 
 static void free_statement(struct db_statement *head)
@@ -388,6 +394,7 @@ static const struct db_methods methods = {
 	.begin = postgres_begin,
 	.commit = postgres_commit,
 	.rollback = postgres_rollback,
+	.settle = postgres_settle,
 	.query = postgres_query,
 	.next = postgres_next,
 	.end = postgres_end,

@@ -15,6 +15,8 @@ struct sqlite_statement {
 	uint8_t numbers[DB_PARAMETERS_MAX]; /* which value each of them wants, from 0 */
 };
 
+#define SETTLED_PAGES 1000 /* a log of so many may stay */
+
 static const struct db_methods methods;
 
 static struct sqlite *of(struct db *db)
@@ -110,6 +112,26 @@ static void sqlite_rollback(struct db *db)
 	/* Some errors have ended it already. */
 	if (sqlite->connection && !sqlite3_get_autocommit(sqlite->connection))
 		sqlite3_exec(sqlite->connection, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/* Most of it while others write. Only what they wrote meanwhile, little, holds them up, and then
+ * the log begins anew: without that it would grow as long as there is no pause. */
+static int sqlite_settle(struct db *db)
+{
+	struct sqlite *sqlite = of(db);
+	int pages = 0;
+
+	if (!sqlite->connection)
+		return db_fail(db, DB_ERR_GONE, "%.200s is not open", sqlite->path);
+	errno = 0;
+	if (sqlite3_wal_checkpoint_v2(sqlite->connection, "main", SQLITE_CHECKPOINT_PASSIVE, &pages,
+				      NULL) != SQLITE_OK)
+		return db_sqlite_fail(sqlite);
+	if (pages > SETTLED_PAGES &&
+	    sqlite3_wal_checkpoint_v2(sqlite->connection, "main", SQLITE_CHECKPOINT_RESTART, NULL,
+				      NULL) != SQLITE_OK)
+		return db_sqlite_fail(sqlite);
+	return DB_OK;
 }
 
 /* ---- Statements ---- */
@@ -317,6 +339,7 @@ static const struct db_methods methods = {
 	.begin = sqlite_begin,
 	.commit = sqlite_commit,
 	.rollback = sqlite_rollback,
+	.settle = sqlite_settle,
 	.query = sqlite_query,
 	.next = sqlite_next,
 	.end = sqlite_end,

@@ -63,6 +63,41 @@ static void test_settings(void **state)
 	db_close(&db);
 }
 
+/* What settling has put into the file leaves the log, which then begins anew. */
+static off_t log_size(const struct store_place *place)
+{
+	struct stat status;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/store.db-wal", place->folder);
+	assert_int_equal(stat(path, &status), 0);
+	return status.st_size;
+}
+
+static void test_settle(void **state)
+{
+	static const char put_sql[] = "INSERT INTO filler (bytes) VALUES (randomblob(3000))";
+	struct db *db = store_place_open(store_place(state));
+	struct db *settler = store_place_open(store_place(state));
+	off_t first = 0;
+
+	assert_int_equal(db_script(db, "CREATE TABLE filler (bytes BLOB) STRICT"), DB_OK);
+	for (int round = 0; round < 4; round++) {
+		assert_int_equal(db_begin(db), DB_OK);
+		for (int i = 0; i < 1500; i++)
+			assert_int_equal(db_run(db, put_sql, DB_NONE, NULL), DB_OK);
+		assert_int_equal(db_commit(db), DB_OK);
+		assert_int_equal(db_settle(settler), DB_OK);
+		first = first ? first : log_size(store_place(state));
+	}
+	assert_true(log_size(store_place(state)) < 2 * first);
+	assert_int_equal(db_begin(settler), DB_OK);
+	assert_int_equal(db_settle(settler), DB_ERR_SQL);
+	db_close(&settler);
+	assert_int_equal(store_place_number(db, "SELECT COUNT(*) FROM filler"), 6000);
+	db_close(&db);
+}
+
 static void refused(const char *where, bool create, int expected)
 {
 	char detail[DB_DETAIL_MAX] = "";
@@ -278,6 +313,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SQLITE(test_file_mode),
 		SQLITE(test_settings),
+		SQLITE(test_settle),
 		SQLITE(test_what_is_no_store),
 		SQLITE(test_opened_by_many),
 		cmocka_unit_test(test_no_password_in_messages),
