@@ -15,11 +15,7 @@ import threading
 import time
 import tty
 
-ACK, NACK = bytes.fromhex("0000FF00FF00"), bytes.fromhex("0000FFFF0000")
-SYNTAX_ERROR = bytes.fromhex("0000FF01FF7F8100")
-HOST, CHIP = 0xD4, 0xD5
-FRAME_MAX = 265  # bytes after LEN: TFI, code, and 263 more
-DATA_MAX = 262   # data of one InDataExchange, TgGetData or TgSetData
+from pn532_frame import ACK, CHIP, DATA_MAX, NACK, SYNTAX_ERROR, Parser, frame
 
 # Status bytes (§7.1).
 OK, TIMEOUT, PARAMETER, PROTOCOL, CONTEXT, RELEASED = 0x00, 0x01, 0x10, 0x0B, 0x27, 0x29
@@ -31,104 +27,8 @@ class Refused(Exception):
     """The chip's syntax error: no such command, or not of that form."""
 
 
-def frame(body):
-    """A frame as chip and host build it."""
-    checksum = bytes([-sum(body) & 0xFF, 0])
-    size = len(body)
-    if size < 256:
-        return bytes([0, 0, 0xFF, size, -size & 0xFF]) + body + checksum
-    high, low = size >> 8, size & 0xFF
-    return bytes([0, 0, 0xFF, 0xFF, 0xFF, high, low, -(high + low) & 0xFF]) + body + checksum
-
-
 class Aborted(Exception):
     """The host's acknowledgement, or its next command, ended the one under way: there is no answer."""
-
-
-class Parser:
-    """Bytes in, frames out: ACK, NACK, (True, body) or (False, b"") for one whose TFI or checksum is wrong."""
-
-    def __init__(self):
-        self.held = b""
-
-    def feed(self, data):
-        self.held += data
-        found = []
-        while (one := self._next()) is not None:
-            found.append(one)
-        return found
-
-    def _next(self):
-        at = self.held.find(b"\x00\xFF")
-        if at < 0:
-            self.held = self.held[-1:]
-            return None
-        rest = self.held[at + 2:]
-        if len(rest) < 2:
-            return None
-        if rest[:2] in (b"\x00\xFF", b"\xFF\x00"):
-            self.held = rest[2:]
-            return ACK if rest[:2] == b"\x00\xFF" else NACK
-        extended = rest[:2] == b"\xFF\xFF"
-        head = 5 if extended else 2
-        if len(rest) < head:
-            return None
-        size = rest[2] << 8 | rest[3] if extended else rest[0]
-        good = sum(rest[2:5] if extended else rest[:2]) & 0xFF == 0
-        if not good or not 1 <= size <= FRAME_MAX:
-            self.held = rest  # no frame: looked for anew behind its start code
-            return False, b""
-        if len(rest) < head + size + 1:
-            return None
-        body, checksum = rest[head:head + size], rest[head + size]
-        self.held = rest[head + size + 1:]
-        return (sum(body) + checksum) & 0xFF == 0 and body[0] == HOST, body[1:]
-
-
-class Card:
-    """A card that may lie in the field: ISO/IEC 14443-3 states, and ISO/IEC 14443-4 above them when it is smart.
-    `answer` takes a command and gives the response; `power` is called whenever the field has come back."""
-
-    def __init__(self, answer, power=lambda: None):
-        self.answer, self.power = answer, power
-        self.lies_there = True
-        self.state = "off"
-
-    def field(self, on):
-        if not on or not self.lies_there:
-            self.state = "off"
-        elif self.state == "off":
-            self.state = "idle"
-            self.power()
-
-
-class CardA(Card):
-    kind = 0
-
-    def __init__(self, answer, power=lambda: None, uid="04A1B2C3", sak=0x20, history=b"simtie"):
-        super().__init__(answer, power)
-        self.uid, self.sak = bytes.fromhex(uid), sak
-        # TL, T0 (FSCI 8: frames of 256 bytes; TA, TB, TC follow), 106 kbit/s, FWI 10, CID.
-        self.ats = bytes([5 + len(history), 0x78, 0x80, 0xA0, 0x02]) + history
-
-    def target(self, auto_rats):
-        """What InListPassiveTarget tells of it; it is active then."""
-        atqa = b"\x00\x44" if len(self.uid) == 7 else b"\x00\x04"
-        smart = self.sak & 0x20 and auto_rats
-        self.state = "iso-dep" if smart else "active"
-        return atqa + bytes([self.sak, len(self.uid)]) + self.uid + (self.ats if smart else b"")
-
-
-class CardB(Card):
-    kind = 3
-
-    def __init__(self, answer, power=lambda: None, pupi="11223344", protocol="008171"):
-        super().__init__(answer, power)
-        self.atqb = b"\x50" + bytes.fromhex(pupi) + b"stie" + bytes.fromhex(protocol)
-
-    def target(self, _):
-        self.state = "iso-dep"
-        return self.atqb + b"\x01\x01"  # answer to ATTRIB: no more than its own identifier
 
 
 class Faults:

@@ -1,0 +1,43 @@
+"""(rule, file, code, broken code, test that must fail) of each mutant of NFC: sizes, time, presence, the lock, and
+the card that is offered."""
+
+NFC, CARD = "host/lib/nfc.c", "host/lib/nfc_card.c"
+LOCK, CLAIM, PICC = "applet/port/nfc/lock.c", "applet/port/nfc/claim.c", "applet/port/nfc/picc.c"
+DEVICE, CARDS, FAULTS, OFFER = "test_nfc_device", "test_nfc", "test_nfc_faults", "test_nfc_card"
+
+MUTANTS = [
+    ("nfc: a link in the lock's place is not followed", LOCK,
+     "\t*lock = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);\n\tif (*lock < 0 && errno == ENOENT)",
+     "\t*lock = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);\n\tif (*lock < 0 && errno == ENOENT)", DEVICE),
+    ("nfc: a lock is a regular file", LOCK, "&& S_ISREG(status.st_mode)", "&& true", DEVICE),
+    ("nfc: a lock keeps others out", LOCK, "LOCK_EX | LOCK_NB", "LOCK_SH | LOCK_NB", DEVICE),
+    ("nfc: descriptors that libnfc cannot select() on are refused", LOCK, "*lock >= FD_SETSIZE - LOCK_FILES_MAX",
+     "*lock >= 2 * FD_SETSIZE", DEVICE),
+    ("nfc: a node's name has digits alone", LOCK, "is_digits(where + len + 1, rest - 1)", "true", DEVICE),
+    ("nfc: an ATR has room for 15 historical bytes", CARD, "if (len > HISTORY_MAX)", "if (false)", DEVICE),
+    ("nfc: an ATS of an impossible length is none", CARD, "if (a.szAtsLen > sizeof a.abtAts)", "if (false)", DEVICE),
+    ("nfc: another card is not the same", CARD, "return memcmp(x->abtUid, y->abtUid, x->szUidLen) == 0;",
+     "return true;", DEVICE),
+    ("nfc: a command that libnfc would abort at is refused", NFC, "command.len > sizeof job->command)",
+     "command.len > sizeof job->command + 1)", CARDS),
+    ("nfc: a session by radio says so", NFC, ", .over_the_air = true", "", CARDS),
+    ("nfc: T=0 is refused", NFC, "if (request->protocol == SIMTIE_PROTOCOL_T0) {", "if (false) {", CARDS),
+    ("nfc: a card that left is gone", NFC, "? SIMTIE_ERR_TRANSPORT\n", "? SIMTIE_ERR_GONE\n", FAULTS),
+    ("nfc: a fault of the line is not taken for a card that stays", NFC, ": SIMTIE_ERR_GONE;",
+     ": SIMTIE_ERR_TRANSPORT;", CARDS),
+    ("nfc: reset does not go on with another card", NFC, "!nfc_card_same(&before, &job->card)", "false", CARDS),
+    ("nfc: two cards are refused", CARD, "if (census.cards > 1) {", "if (census.cards > 9) {", CARDS),
+    ("nfc: a tag is no card", CARD, "\t\tif (!is_smart(&found[i])) {", "\t\tif (false) {", CARDS),
+    ("nfc: the deadline holds, not libnfc's bound", NFC, "sizeof job->answer, left);", "sizeof job->answer, -1);",
+     FAULTS),
+    ("nfc: libnfc is silent", CLAIM, '\tsetenv("LIBNFC_LOG_LEVEL", "0", 0);\n', "", CARDS),
+    ("nfc: a device is for one program", CLAIM, "result = lock_take(claim->name, wait_ms, &claim->lock, text);",
+     "result = CLAIM_OK;", FAULTS),
+    ("nfc: threads take turns at libnfc's list of drivers", CLAIM,
+     "\treturn pthread_mutex_clocklock(&library_lock, CLOCK_MONOTONIC, &until) == 0;", "\treturn true;", FAULTS),
+    ("nfc: an offered card's answers fit", PICC, "apdu.ne > APDU_NE_SHORT", "false", OFFER),
+    ("nfc: an offered card forgets when the reader leaves", "applet/port/vpcd/card_air.c",
+     "\tapplet_reset(&card->applet, APPLET_T1);\n", "", OFFER),
+    ("nfc: an offered card makes up its identifier", PICC, "getrandom(target.nti.nai.abtUid + 1, 3, 0) != 3", "false",
+     OFFER),
+]
