@@ -161,25 +161,22 @@ void operator_sim_free(struct operator_sim *sim)
 	core_card_free(&sim->card);
 }
 
-void operator_sim_attest(struct operator_sim *sim, const char *audience, uint8_t purpose,
-			 struct operator_token *token)
+void operator_sim_answer(struct operator_sim *sim, const char *audience, struct bytes nonce,
+			 uint8_t purpose, uint8_t token[static SIMTIE_TOKEN_MAX], size_t *len)
 {
-	static uint32_t nonces;
 	const uint8_t audience_len = (uint8_t)strlen(audience);
 	uint8_t command[256] = {CLA_INTERNAL_AUTHENTICATE, INS_INTERNAL_AUTHENTICATE,
 				ANSWER_FORM_FULL},
 		*at = command + 5;
 
-	memset(token->nonce, 0x5A, sizeof(token->nonce));
-	put_be32(token->nonce, ++nonces);
 	*at++ = TAG_AUDIENCE;
 	*at++ = audience_len;
 	memcpy(at, audience, audience_len);
 	at += audience_len;
 	*at++ = TAG_NONCE;
-	*at++ = sizeof(token->nonce);
-	memcpy(at, token->nonce, sizeof(token->nonce));
-	at += sizeof(token->nonce);
+	*at++ = (uint8_t)nonce.len;
+	memcpy(at, nonce.ptr, nonce.len);
+	at += nonce.len;
 	if (purpose) {
 		*at++ = TAG_PURPOSE;
 		*at++ = 1;
@@ -192,9 +189,20 @@ void operator_sim_attest(struct operator_sim *sim, const char *audience, uint8_t
 	*at++ = 0;
 	core_card_exchange(&sim->card, bytes_of(command, (size_t)(at - command)));
 	assert_int_equal(sim->card.answer.sw, SW_OK);
-	token->len = sim->card.answer.data.len;
-	assert_true(token->len <= sizeof(token->bytes));
-	memcpy(token->bytes, sim->card.answer.data.ptr, token->len);
+	*len = sim->card.answer.data.len;
+	assert_true(*len <= SIMTIE_TOKEN_MAX);
+	memcpy(token, sim->card.answer.data.ptr, *len);
+}
+
+void operator_sim_attest(struct operator_sim *sim, const char *audience, uint8_t purpose,
+			 struct operator_token *token)
+{
+	static uint32_t nonces;
+
+	memset(token->nonce, 0x5A, sizeof(token->nonce));
+	put_be32(token->nonce, ++nonces);
+	operator_sim_answer(sim, audience, bytes_of(token->nonce, sizeof(token->nonce)), purpose,
+			    token->bytes, &token->len);
 }
 
 void operator_token_twist(struct operator_token *token)

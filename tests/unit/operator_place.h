@@ -63,6 +63,10 @@ void operator_sim_free(struct operator_sim *sim);
 void operator_sim_attest(struct operator_sim *sim, const char *audience, uint8_t purpose,
 			 struct operator_token *token);
 
+/* The same with the caller's nonce. */
+void operator_sim_answer(struct operator_sim *sim, const char *audience, struct bytes nonce,
+			 uint8_t purpose, uint8_t token[static SIMTIE_TOKEN_MAX], size_t *len);
+
 /* The same claims under another signature that holds: (r, n - s). */
 void operator_token_twist(struct operator_token *token);
 

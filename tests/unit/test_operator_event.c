@@ -1,0 +1,341 @@
+/*
+ * What happens to a contract and its SIM, what messengers hear of it, and what its holder sees.
+ */
+#include "operator_place.h"
+
+#include "audit.h"
+#include "base64url.h"
+#include "operator_registration.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define CHAT   OPERATOR_PLACE_AUDIENCE
+#define MAIL   "mail.example"
+#define NUMBER "+4915112345678"
+#define OTHER  "+4915187654321"
+#define ICCID  "89490000000000000017"
+
+static struct request admin(const char *number, const char *body)
+{
+	struct request request = operator_place_request("hlr", number, body);
+
+	request.peer.role = PEER_ADMIN;
+	return request;
+}
+
+/* Runs a handler; what its answer says in a word, and the body as text. */
+static const char *run(struct operator_place *place, request_handler *handler,
+		       const struct request *request, char *body, size_t size)
+{
+	struct reply reply;
+	const char *word;
+	size_t len = 0;
+
+	assert_int_equal(operator_place_run(place, place->db, handler, request, &reply), DB_OK);
+	word = operator_place_word(&reply);
+	if (body) {
+		if (reply.body)
+			len = json_dumpb(reply.body, body, size - 1, JSON_COMPACT);
+		assert_in_range(len, 0, size - 1);
+		body[len] = '\0';
+	}
+	reply_clear(&reply);
+	return word;
+}
+
+static const char *event(struct operator_place *place, const char *number, const char *body,
+			 char *answer)
+{
+	struct request request = admin(number, body);
+
+	return run(place, operator_event_post, &request, answer, 256);
+}
+
+/* Registers the SIM at a messenger; the verification's id into `id`. */
+static void enrol(struct operator_place *place, struct operator_sim *sim, const char *audience,
+		  char *id)
+{
+	struct operator_token token;
+	struct request request;
+
+	operator_sim_attest(sim, audience, 0, &token);
+	assert_string_equal(operator_place_verify(place, audience, NUMBER, &token, id),
+			    "200 VERIFIED");
+	request = operator_place_request(audience, id, "{\"identificationCode\":\"u-1\"}");
+	assert_string_equal(run(place, operator_registration_put, &request, NULL, 0), "201 (none)");
+}
+
+static int64_t number_of(struct operator_place *place, const char *sql)
+{
+	return store_place_number(place->db, sql);
+}
+
+static const char queued[] = "SELECT COUNT(*) FROM outbox WHERE state = 1";
+static const char stand[] = "SELECT COUNT(*) FROM registrations WHERE state = 1";
+static const char revoked[] = "SELECT COUNT(*) FROM status_entries WHERE revoked_at IS NOT NULL";
+static const char audited[] = "SELECT COUNT(*) FROM audit";
+
+static void test_ends(void **state)
+{
+	static const char *const bodies[] = {"{\"event\":\"TERMINATED\"}",
+					     "{\"event\":\"PORTED_OUT\"}"};
+	struct operator_place *place = operator_place(state);
+	struct operator_sim sim;
+	struct operator_token token;
+	char answer[256], id[VAULT_ID_TEXT_SIZE];
+
+	operator_sim_init(&sim, 1);
+	operator_place_subscriber(place, NUMBER, &sim);
+	enrol(place, &sim, CHAT, id);
+	enrol(place, &sim, MAIL, id);
+	assert_string_equal(event(place, NUMBER, bodies[0], answer), "200 (none)");
+	assert_string_equal(answer, "{\"event\":\"TERMINATED\",\"notices\":2}");
+	assert_int_equal(number_of(place, queued), 2);
+	assert_int_equal(number_of(place, stand), 0);
+	assert_int_equal(number_of(place, revoked), 2);
+	assert_int_equal(number_of(place, "SELECT COUNT(*) FROM registrations"
+					  " WHERE state = 3 AND purge_at > ended_at"),
+			 2);
+	assert_int_equal(number_of(place, audited), 1);
+	/* Once more: nobody is told twice. */
+	assert_string_equal(event(place, NUMBER, bodies[0], answer), "200 (none)");
+	assert_string_equal(answer, "{\"event\":\"TERMINATED\",\"notices\":0}");
+	assert_string_equal(event(place, NUMBER, bodies[1], answer), "409 CONFLICT");
+	assert_int_equal(number_of(place, queued), 2);
+	operator_sim_attest(&sim, CHAT, 0, &token);
+	assert_string_equal(operator_place_verify(place, CHAT, NUMBER, &token, NULL),
+			    "200 NOT_CONFIRMED");
+	operator_sim_free(&sim);
+}
+
+static void test_suspended_and_resumed(void **state)
+{
+	struct operator_place *place = operator_place(state);
+	struct operator_sim sim;
+	struct operator_token token;
+	char answer[256], id[VAULT_ID_TEXT_SIZE];
+
+	operator_sim_init(&sim, 1);
+	operator_place_subscriber(place, NUMBER, &sim);
+	enrol(place, &sim, CHAT, id);
+	assert_string_equal(event(place, NUMBER, "{\"event\":\"RESUMED\"}", answer), "200 (none)");
+	assert_int_equal(number_of(place, queued), 0); /* it was active */
+	event(place, NUMBER, "{\"event\":\"SUSPENDED\",\"reason\":\"stolen\"}", answer);
+	assert_string_equal(answer, "{\"event\":\"SUSPENDED\",\"notices\":1}");
+	assert_int_equal(number_of(place, stand), 1);
+	assert_int_equal(number_of(place, revoked), 1);
+	operator_sim_attest(&sim, CHAT, 0, &token);
+	assert_string_equal(operator_place_verify(place, CHAT, NUMBER, &token, NULL),
+			    "200 NOT_CONFIRMED");
+	event(place, NUMBER, "{\"event\":\"RESUMED\"}", answer);
+	assert_string_equal(answer, "{\"event\":\"RESUMED\",\"notices\":1}");
+	operator_sim_attest(&sim, CHAT, 0, &token);
+	assert_string_equal(operator_place_verify(place, CHAT, NUMBER, &token, NULL),
+			    "200 VERIFIED");
+	assert_int_equal(number_of(place, revoked), 1); /* what was revoked stays so */
+	operator_sim_free(&sim);
+}
+
+static void stock(struct operator_place *place, const struct operator_sim *sim, const char *iccid)
+{
+	char record[1024], point[2 * SIMTIE_POINT_SIZE + 1], code[2 * SIMTIE_CHAIN_CODE_SIZE + 1];
+	struct request request;
+
+	for (int i = 0; i < SIMTIE_POINT_SIZE; i++)
+		sprintf(point + 2 * i, "%02x", sim->key.device_public[i]);
+	for (int i = 0; i < SIMTIE_CHAIN_CODE_SIZE; i++)
+		sprintf(code + 2 * i, "%02x", sim->key.chain_code[i]);
+	snprintf(record, sizeof(record),
+		 "{\"format\":\"simtie-card-record/1\",\"devicePublicKey\":\"%s\",\"chainCode\":"
+		 "\"%s\",\"appletVersion\":\"1.0.0\",\"createdAt\":\"2026-11-24T09:00:00Z\","
+		 "\"iccid\":\"%s\"}\n",
+		 point, code, iccid);
+	request = admin("", record);
+	snprintf(request.query, sizeof(request.query), "import=%s&offset=0", iccid);
+	assert_string_equal(run(place, operator_records_post, &request, NULL, 0), "200 (none)");
+}
+
+static void test_swapped(void **state)
+{
+	struct operator_place *place = operator_place(state);
+	struct operator_sim old, new;
+	struct operator_token token;
+	char answer[256], id[VAULT_ID_TEXT_SIZE];
+	struct request request;
+
+	operator_sim_init(&old, 1);
+	operator_sim_init(&new, 2);
+	operator_place_subscriber(place, NUMBER, &old);
+	operator_place_subscriber(place, OTHER, NULL);
+	enrol(place, &old, CHAT, id);
+	assert_string_equal(
+		event(place, NUMBER, "{\"event\":\"SIM_SWAPPED\",\"iccid\":\"" ICCID "\"}", answer),
+		"409 CONFLICT"); /* nobody has heard of that card */
+	assert_int_equal(number_of(place, queued), 0);
+	stock(place, &new, ICCID);
+	event(place, NUMBER, "{\"event\":\"SIM_SWAPPED\",\"iccid\":\"" ICCID "\"}", answer);
+	assert_string_equal(answer, "{\"event\":\"SIM_SWAPPED\",\"notices\":1}");
+	event(place, NUMBER, "{\"event\":\"SIM_SWAPPED\",\"iccid\":\"" ICCID "\"}", answer);
+	assert_string_equal(answer, "{\"event\":\"SIM_SWAPPED\",\"notices\":0}");
+	/* One card cannot be two subscribers'. */
+	assert_string_equal(
+		event(place, OTHER, "{\"event\":\"SIM_SWAPPED\",\"iccid\":\"" ICCID "\"}", answer),
+		"409 CONFLICT");
+	operator_sim_attest(&old, CHAT, 0, &token);
+	assert_string_equal(operator_place_verify(place, CHAT, NUMBER, &token, NULL),
+			    "200 NOT_CONFIRMED");
+	operator_sim_attest(&new, CHAT, 0, &token);
+	assert_string_equal(operator_place_verify(place, CHAT, NUMBER, &token, NULL),
+			    "200 VERIFIED");
+	request = operator_place_request(CHAT, "", "{\"phoneNumber\":\"" NUMBER "\"}");
+	assert_string_equal(run(place, operator_sim_swap_check, &request, answer, 256),
+			    "200 (none)");
+	assert_string_equal(answer, "{\"swapped\":true}");
+	request = operator_place_request(CHAT, "", "{\"phoneNumber\":\"" OTHER "\"}");
+	run(place, operator_sim_swap_check, &request, answer, 256);
+	assert_string_equal(answer, "{\"swapped\":false}");
+	run(place, operator_sim_swap_date, &request, answer, 256);
+	assert_string_equal(answer, "{\"latestSimChange\":null}");
+	operator_sim_free(&old);
+	operator_sim_free(&new);
+}
+
+static void test_wrong_events(void **state)
+{
+	struct operator_place *place = operator_place(state);
+	char answer[256];
+
+	operator_place_subscriber(place, NUMBER, NULL);
+	assert_string_equal(event(place, OTHER, "{\"event\":\"TERMINATED\"}", answer),
+			    "404 IDENTIFIER_NOT_FOUND");
+	assert_string_equal(event(place, "4711", "{\"event\":\"TERMINATED\"}", answer),
+			    "400 INVALID_ARGUMENT");
+	assert_string_equal(event(place, NUMBER, "{\"event\":\"EATEN\"}", answer),
+			    "400 INVALID_ARGUMENT");
+	assert_string_equal(event(place, NUMBER, "{}", answer), "400 INVALID_ARGUMENT");
+	assert_string_equal(
+		event(place, NUMBER, "{\"event\":\"SUSPENDED\",\"iccid\":\"" ICCID "\"}", answer),
+		"400 INVALID_ARGUMENT");
+	assert_int_equal(number_of(place, audited), 0);
+}
+
+static void test_sim_swap_refusals(void **state)
+{
+	static const struct {
+		const char *body, *word;
+	} cases[] = {
+		{"{}", "422 MISSING_IDENTIFIER"},
+		{"{\"phoneNumber\":\"" NUMBER "\",\"maxAge\":0}", "400 OUT_OF_RANGE"},
+		{"{\"phoneNumber\":\"" NUMBER "\",\"maxAge\":2401}", "400 OUT_OF_RANGE"},
+		{"{\"phoneNumber\":\"" NUMBER "\",\"maxAge\":2400}", "200 (none)"},
+		{"{\"phoneNumber\":\"" OTHER "\"}", "404 IDENTIFIER_NOT_FOUND"},
+		{"{\"phoneNumber\":\"0151\"}", "400 INVALID_ARGUMENT"},
+	};
+	struct operator_place *place = operator_place(state);
+
+	operator_place_subscriber(place, NUMBER, NULL);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct request request = operator_place_request(CHAT, "", cases[i].body);
+
+		assert_string_equal(run(place, operator_sim_swap_check, &request, NULL, 0),
+				    cases[i].word);
+	}
+	assert_int_equal(number_of(place, audited), 1); /* of the one that was answered */
+}
+
+/* ---- The subscriber herself ---- */
+
+static void challenge(struct operator_place *place, char nonce[static 64])
+{
+	struct request request = operator_place_request("", "", NULL);
+	char answer[256];
+	json_t *root;
+
+	assert_string_equal(run(place, operator_me_challenge, &request, answer, 256), "201 (none)");
+	root = json_loads(answer, 0, NULL);
+	assert_string_equal(json_string_value(json_object_get(root, "audience")), place->op.name);
+	snprintf(nonce, 64, "%s", json_string_value(json_object_get(root, "nonce")));
+	json_decref(root);
+}
+
+/* The SIM's holder asks with an attestation to `nonce`, of a purpose. */
+static const char *ask(struct operator_place *place, struct operator_sim *sim, const char *number,
+		       const char *nonce, uint8_t purpose, char *answer, size_t size)
+{
+	uint8_t bytes[64], token[SIMTIE_TOKEN_MAX];
+	char text[BASE64URL_LEN(SIMTIE_TOKEN_MAX) + 1], body[2048];
+	struct request request;
+	size_t nonce_len, len;
+
+	assert_true(base64url_read(nonce, strlen(nonce), bytes, sizeof(bytes), &nonce_len));
+	operator_sim_answer(sim, place->op.name, bytes_of(bytes, nonce_len), purpose, token, &len);
+	text[base64url_write(bytes_of(token, len), text)] = '\0';
+	snprintf(body, sizeof(body),
+		 "{\"phoneNumber\":\"%s\",\"nonce\":\"%s\",\"attestation\":\"%s\"}", number, nonce,
+		 text);
+	request = operator_place_request("", "", body);
+	return run(place, operator_me_registrations, &request, answer, size);
+}
+
+static void test_sees_her_records(void **state)
+{
+	struct operator_place *place = operator_place(state);
+	struct operator_sim sim, stranger;
+	char answer[4096], id[VAULT_ID_TEXT_SIZE], nonce[64];
+	struct request request;
+	json_t *root;
+
+	operator_sim_init(&sim, 1);
+	operator_sim_init(&stranger, 2);
+	operator_place_subscriber(place, NUMBER, &sim);
+	operator_place_subscriber(place, OTHER, &stranger);
+	enrol(place, &sim, CHAT, id);
+	request = operator_place_request(CHAT, "", "{\"phoneNumber\":\"" NUMBER "\"}");
+	run(place, operator_sim_swap_check, &request, NULL, 0);
+	challenge(place, nonce);
+	assert_string_equal(ask(place, &sim, NUMBER, nonce, PURPOSE_GENERIC, answer, 4096),
+			    "200 (none)");
+	root = json_loads(answer, 0, NULL);
+	assert_int_equal(json_array_size(json_object_get(root, "registrations")), 1);
+	assert_int_equal(json_array_size(json_object_get(root, "auditLog")), 2);
+	assert_non_null(strstr(answer, "\"service\":\"" CHAT "\""));
+	assert_non_null(strstr(answer, "\"identificationCode\":\"u-1\""));
+	assert_non_null(strstr(answer, "\"actor\":\"messenger " CHAT "\""));
+	assert_non_null(strstr(answer, "\"actor\":\"subscriber\""));
+	json_decref(root);
+	/* Another's number, a token made for a registration, somebody's own nonce: no. */
+	challenge(place, nonce);
+	assert_string_equal(ask(place, &stranger, NUMBER, nonce, PURPOSE_GENERIC, answer, 4096),
+			    "403 PERMISSION_DENIED");
+	challenge(place, nonce);
+	assert_string_equal(ask(place, &sim, NUMBER, nonce, PURPOSE_REGISTRATION, answer, 4096),
+			    "403 PERMISSION_DENIED");
+	assert_string_equal(
+		ask(place, &sim, NUMBER, "AAAAAAAAAAAAAAAAAAAAAA", PURPOSE_GENERIC, answer, 4096),
+		"403 PERMISSION_DENIED");
+	nonce[3] = nonce[3] == 'A' ? 'B' : 'A';
+	assert_string_equal(ask(place, &sim, NUMBER, nonce, PURPOSE_GENERIC, answer, 4096),
+			    "403 PERMISSION_DENIED");
+	operator_sim_free(&sim);
+	operator_sim_free(&stranger);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		OPERATOR_PLACE_BOTH(test_ends),
+		OPERATOR_PLACE_BOTH(test_suspended_and_resumed),
+		OPERATOR_PLACE_BOTH(test_swapped),
+		OPERATOR_PLACE_BOTH(test_wrong_events),
+		OPERATOR_PLACE_BOTH(test_sim_swap_refusals),
+		OPERATOR_PLACE_BOTH(test_sees_her_records),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, operator_place_keys_make, operator_place_keys_free);
+}
