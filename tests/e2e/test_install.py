@@ -220,5 +220,6 @@ if __name__ == "__main__":
         everything_is_in_its_place_and_nothing_else, soname_leads_to_the_library,
         exports_what_the_headers_declare_and_nothing_else, each_header_stands_alone_in_c_and_in_cplusplus,
         example_builds_and_runs_in_a_packagers_tree, example_builds_and_runs_in_a_prefix,
-        example_links_from_cplusplus, installed_programs_run, man_pages_render_without_a_warning,
+        example_links_from_cplusplus, installed_programs_run, units_start_what_was_installed,
+        man_pages_render_without_a_warning,
         installing_twice_changes_nothing, uninstall_leaves_nothing_of_ours_and_all_of_others]))
