@@ -111,6 +111,9 @@ struct simtie_options {
 	 * "at:PORT[,SPEED][,csim|cgla]" is the SIM in a modem, by its AT commands at a serial port,
 	 * at 115200 bits a second unless told otherwise, with +CCHO and +CGLA where the modem has
 	 * them, else +CSIM; it does not tell the answer to reset, whose length is then 0.
+	 * "nfc:DEVICE" is the contactless card on an NFC device by libnfc's name for it
+	 * ("nfc:pn532_uart:/dev/ttyUSB0"), "nfc:" on the only one that libnfc finds. One exchange
+	 * carries 262 bytes out, which matters to simtie_transmit_raw() alone.
 	 * Anything else is a PC/SC reader, the first rule that fits counts:
 	 *   - NULL or "": the only reader; of several, the only one with a card in it;
 	 *   - decimal digits: an index into simtie_readers(), if there are that many readers;
