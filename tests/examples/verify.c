@@ -49,7 +49,7 @@ int main(int argc, char **argv)
 	struct simtie_service_key *issuer, *signer;
 	struct simtie_credential credential;
 	uint8_t der[SIMTIE_CREDENTIAL_MAX], token[SIMTIE_TOKEN_MAX], nonce[SIMTIE_NONCE_MAX];
-	struct simtie_policy policy = {.nonce = nonce, .allow_virtual = true};
+	struct simtie_policy policy = {.nonce = nonce};
 	struct simtie_verify_key key = {NULL, credential.service_public};
 	char *status = malloc(STATUS_MAX);
 	enum simtie_refusal refusal;
