@@ -63,6 +63,10 @@ class Command:
             raise SpecError(f"{self.file}: lc {lc} is not evenly spaced; give min and max")
         return lc[0], lc[-1], step
 
+    def p2_values(self):
+        """By which commands of one instruction are told apart; 'any' is by itself."""
+        return ["any"] if self.p2 is None else [value for value, _ in self.p2]
+
     def answers(self, step, application):
         """Whether an example's step is addressed to this command, with that application selected."""
         cla, ins = step.command_bytes(0), step.command_bytes(1)
@@ -145,7 +149,8 @@ class Contract:
             ("status word name", [s.name for s in self.statuses]),
             ("status word", [s.digits for s in self.statuses]),
             ("tag name", [t["name"] for t in self.tags]),
-            ("instruction", [(c.cla, c.ins, a) for c in self.commands for a in c.applications]),
+            ("instruction", [(c.cla, c.ins, a, p2) for c in self.commands for a in c.applications
+                             for p2 in c.p2_values()]),
             ("example name", [e.name for e in self.examples()]),
             ("common outcome", [o["sw"] for o in self.common]),
         ):
@@ -176,10 +181,15 @@ class Contract:
                 if "tag" in entry and entry["tag"] not in names:
                     raise SpecError(f"{command.file}: no tag named {entry['tag']}")
 
+    def addressed(self, step, application):
+        """The command that a step is addressed to, in a list; of several of one instruction, that of its P2."""
+        known = [c for c in self.commands if c.answers(step, application)]
+        exact = [c for c in known if c.p2 is None or step.command_bytes(3) in c.p2_values()]
+        return (exact or known)[:1]
+
     def outcomes_of(self, step, application):
         """The outcomes that a step's command may have: its own, then the common ones."""
-        own = [o for c in self.commands if c.answers(step, application) for o in c.outcomes]
-        return own + self.common
+        return [o for c in self.addressed(step, application) for o in c.outcomes] + self.common
 
     def check_examples(self):
         for case in self.examples():
@@ -195,7 +205,7 @@ class Contract:
         cases = list(self.examples())
         steps = [step for case in cases for step in case.steps]
         for command in self.commands:
-            own = [s for case in cases for s in case.steps if command.answers(s, case.application)]
+            own = [s for case in cases for s in case.steps if command in self.addressed(s, case.application)]
             for outcome in command.outcomes:
                 status = self.status(outcome["sw"], command.file)
                 reached = [s for case in cases for s in case.steps if case.secure] \

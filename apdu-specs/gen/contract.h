@@ -29,6 +29,10 @@
 #define LIMIT_COMMAND_DATA 1280
 #define LIMIT_RESPONSE_DATA 2048
 #define LIMIT_CERTIFICATE_MAX 1024
+#define LIMIT_CHANNEL_KEY_VERSION 1
+#define LIMIT_CHANNEL_REQUEST_SIZE 83
+#define LIMIT_KEY_QUERY_SIZE 6
+#define LIMIT_RECEIPT_SIZE 16
 #define LIMIT_ICCID_SIZE 10
 #define LIMIT_POINT_SIZE 65
 #define LIMIT_CHAIN_CODE_SIZE 32
@@ -79,6 +83,15 @@ enum key_reference {
 	KEY_REFERENCE_PIN = 0x01, /* PIN appl. 1 (TS 102 221 §9.5.1) */
 };
 
+enum key_id {
+	KEY_ID_SCP11B = 0x13, /* the key of SCP11b */
+};
+
+enum pin_policy {
+	PIN_POLICY_ANYWHERE = 0x00, /* the PIN may come in clear */
+	PIN_POLICY_SECURE_CHANNEL = 0x01, /* the PIN only within a secure channel, encrypted */
+};
+
 enum answer_form {
 	ANSWER_FORM_COMPACT = 0x00, /* what the host cannot know */
 	ANSWER_FORM_FULL = 0x01, /* the whole COSE_Sign1 */
@@ -116,6 +129,8 @@ enum content {
 	CONTENT_CERTIFICATE = 0x02, /* certificate */
 	CONTENT_ICCID = 0x04, /* ICCID */
 	CONTENT_SEEDED = 0x08, /* keys or random numbers from a test seed */
+	CONTENT_CHANNEL_KEY = 0x10, /* key of SCP11b */
+	CONTENT_PIN_GUARDED = 0x20, /* the PIN only within a secure channel */
 };
 
 enum purpose {
@@ -220,6 +235,7 @@ enum command_id {
 	COMMAND_GET_STATUS,
 	COMMAND_INITIALIZE_UPDATE,
 	COMMAND_INSTALL,
+	COMMAND_INTERNAL_AUTHENTICATE_SCP11B,
 	COMMAND_INTERNAL_AUTHENTICATE,
 	COMMAND_MANAGE_CHANNEL,
 	COMMAND_PUT_KEY,
@@ -256,6 +272,8 @@ enum command_code {
 	INS_INITIALIZE_UPDATE = 0x50,
 	CLA_INSTALL = 0x80,
 	INS_INSTALL = 0xE6,
+	CLA_INTERNAL_AUTHENTICATE_SCP11B = 0x80,
+	INS_INTERNAL_AUTHENTICATE_SCP11B = 0x88,
 	CLA_INTERNAL_AUTHENTICATE = 0x80,
 	INS_INTERNAL_AUTHENTICATE = 0x88,
 	CLA_MANAGE_CHANNEL = 0x00,
@@ -296,13 +314,14 @@ enum secret { SECRET_NONE, SECRET_DATA, SECRET_TAGS };
 	X(DOMAIN_SET_STATUS, "SET STATUS (domain)", cmd_domain_set_status, 0x80, 0xF0, "\x80", 1, "\x0F\xFF", 2, 0, 0, 1, COMMAND_DOMAIN, SECRET_NONE, SECRET_NONE) \
 	X(DOMAIN_STORE_DATA, "STORE DATA (domain)", cmd_domain_store_data, 0x80, 0xE2, "\x10\x90", 2, "", 0, 1, 1280, 1, COMMAND_CHAINING | COMMAND_DOMAIN, SECRET_TAGS, SECRET_NONE) \
 	X(EXTERNAL_AUTHENTICATE, "EXTERNAL AUTHENTICATE", cmd_external_authenticate, 0x80, 0x82, "\x01\x03\x11\x13\x33", 5, "\x00", 1, 16, 32, 16, COMMAND_OWN_MAC | COMMAND_DOMAIN | COMMAND_ATTESTATION, SECRET_NONE, SECRET_NONE) \
-	X(GENERATE_KEY_PAIR, "GENERATE ASYMMETRIC KEY PAIR", cmd_generate_key_pair, 0x00, 0x46, "\x00", 1, "\x00", 1, 0, 0, 1, COMMAND_RESPONSE | COMMAND_ATTESTATION, SECRET_NONE, SECRET_TAGS) \
+	X(GENERATE_KEY_PAIR, "GENERATE ASYMMETRIC KEY PAIR", cmd_generate_key_pair, 0x00, 0x46, "\x00", 1, "\x00\x13", 2, 0, 0, 1, COMMAND_RESPONSE | COMMAND_ATTESTATION, SECRET_NONE, SECRET_TAGS) \
 	X(GET_CHALLENGE, "GET CHALLENGE", cmd_get_challenge, 0x00, 0x84, "\x00", 1, "\x00", 1, 0, 0, 1, COMMAND_RESPONSE | COMMAND_ATTESTATION, SECRET_NONE, SECRET_NONE) \
-	X(GET_DATA, "GET DATA", cmd_get_data, 0x00, 0xCA, "", 0, "", 0, 0, 0, 1, COMMAND_RESPONSE | COMMAND_ATTESTATION, SECRET_NONE, SECRET_NONE) \
+	X(GET_DATA, "GET DATA", cmd_get_data, 0x00, 0xCA, "", 0, "", 0, 0, 6, 6, COMMAND_RESPONSE | COMMAND_ATTESTATION, SECRET_NONE, SECRET_NONE) \
 	X(GET_RESPONSE, "GET RESPONSE", cmd_get_response, 0x00, 0xC0, "\x00", 1, "\x00", 1, 0, 0, 1, COMMAND_RESPONSE | COMMAND_CARD, SECRET_NONE, SECRET_NONE) \
 	X(GET_STATUS, "GET STATUS", cmd_get_status, 0x80, 0xF2, "\x80\x40\x20\x10", 4, "\x00\x01\x02\x03", 4, 2, 255, 1, COMMAND_RESPONSE | COMMAND_DOMAIN, SECRET_NONE, SECRET_NONE) \
 	X(INITIALIZE_UPDATE, "INITIALIZE UPDATE", cmd_initialize_update, 0x80, 0x50, "", 0, "\x00", 1, 8, 16, 8, COMMAND_RESPONSE | COMMAND_DOMAIN | COMMAND_ATTESTATION, SECRET_NONE, SECRET_NONE) \
 	X(INSTALL, "INSTALL", cmd_install, 0x80, 0xE6, "\x20", 1, "\x00", 1, 6, 255, 1, COMMAND_DOMAIN, SECRET_NONE, SECRET_NONE) \
+	X(INTERNAL_AUTHENTICATE_SCP11B, "INTERNAL AUTHENTICATE (SCP11b)", cmd_internal_authenticate_scp11b, 0x80, 0x88, "", 0, "\x13", 1, 83, 83, 1, COMMAND_RESPONSE | COMMAND_ATTESTATION, SECRET_TAGS, SECRET_NONE) \
 	X(INTERNAL_AUTHENTICATE, "INTERNAL AUTHENTICATE", cmd_internal_authenticate, 0x80, 0x88, "\x00\x01", 2, "\x00", 1, 1, 255, 1, COMMAND_RESPONSE | COMMAND_ATTESTATION, SECRET_TAGS, SECRET_NONE) \
 	X(MANAGE_CHANNEL, "MANAGE CHANNEL", cmd_manage_channel, 0x00, 0x70, "\x00\x80", 2, "", 0, 0, 0, 1, COMMAND_RESPONSE | COMMAND_CARD, SECRET_NONE, SECRET_NONE) \
 	X(PUT_KEY, "PUT KEY", cmd_put_key, 0x80, 0xD8, "", 0, "\x81", 1, 1, 255, 1, COMMAND_RESPONSE | COMMAND_DOMAIN, SECRET_DATA, SECRET_NONE) \
@@ -328,14 +347,24 @@ enum tag {
 	TAG_PUK = 0x0085, /* PUK, padded */
 	TAG_ICCID = 0x005A, /* ICCID, digits swapped as in EF.ICCID */
 	TAG_PUBLIC_KEY = 0x7F49, /* public key template (ISO/IEC 7816-8) */
-	TAG_PUBLIC_POINT = 0x0086, /* device public key, uncompressed point */
+	TAG_PUBLIC_POINT = 0x0086, /* public key, uncompressed point */
 	TAG_CHAIN_CODE = 0x00C0, /* chain code, given this once */
 	TAG_CERTIFICATE = 0x7F21, /* card certificate, X.509 DER */
+	TAG_CHANNEL_CERTIFICATE = 0xBF21, /* certificate of the card's key of SCP11b, X.509 DER */
+	TAG_PIN_POLICY = 0x00C2, /* where the PIN may come */
+	TAG_KEY_AGREEMENT = 0x00A6, /* control reference template of a key agreement */
+	TAG_AGREEMENT_PROTOCOL = 0x0090, /* SCP 11, parameter 00: SCP11b */
+	TAG_AGREEMENT_USAGE = 0x0095, /* key usage 3C: MAC and encryption, both ways */
+	TAG_AGREEMENT_KEY_TYPE = 0x0080, /* key type 88: AES */
+	TAG_AGREEMENT_KEY_LENGTH = 0x0081, /* bytes of a session key */
+	TAG_AGREEMENT_KEY = 0x0083, /* key identifier and version */
+	TAG_EPHEMERAL_POINT = 0x5F49, /* ephemeral public key, uncompressed point */
+	TAG_RECEIPT = 0x0086, /* receipt: AES-CMAC over request and ephemeral key of the card */
 	TAG_INFORMATION = 0xBF20, /* applet information */
 	TAG_INFO_VERSION = 0x0080, /* applet version: major, minor, patch */
 	TAG_INFO_LIFECYCLE = 0x0081, /* lifecycle */
 	TAG_INFO_DEBUG_STATUS = 0x0082, /* debug status, as attestations state it */
-	TAG_INFO_CONTENT = 0x0083, /* what is there: bit 1 device key, 2 certificate, 3 ICCID, 4 keys or random numbers from a test seed */
+	TAG_INFO_CONTENT = 0x0083, /* what is there: bit 1 device key, 2 certificate, 3 ICCID, 4 keys or random numbers from a test seed, 5 key of SCP11b, 6 the PIN only within a secure channel */
 	TAG_INFO_COMMAND_DATA = 0x0084, /* most data bytes of a command, chain gathered */
 	TAG_INFO_RESPONSE_DATA = 0x0085, /* most data bytes of a response, GET RESPONSE gathered */
 	TAG_INFO_ICCID = 0x005A, /* ICCID, when stored */
@@ -388,6 +417,8 @@ enum tag_format {
 	FORMAT_STATUS_FORM,
 	FORMAT_INSTALL_FOR,
 	FORMAT_KEY_REFERENCE,
+	FORMAT_KEY_ID,
+	FORMAT_PIN_POLICY,
 	FORMAT_ANSWER_FORM,
 	FORMAT_SELECT_BY,
 	FORMAT_SELECT_ANSWER,
@@ -418,14 +449,24 @@ enum tag_format {
 	X(PUK, 0x0085, 0, COMMAND_NONE, FORMAT_HEX, true, "PUK, padded") \
 	X(ICCID, 0x005A, 0, COMMAND_NONE, FORMAT_ICCID, false, "ICCID, digits swapped as in EF.ICCID") \
 	X(PUBLIC_KEY, 0x7F49, 0, COMMAND_NONE, FORMAT_TEMPLATE, false, "public key template (ISO/IEC 7816-8)") \
-	X(PUBLIC_POINT, 0x0086, TAG_PUBLIC_KEY, COMMAND_NONE, FORMAT_HEX, false, "device public key, uncompressed point") \
+	X(PUBLIC_POINT, 0x0086, TAG_PUBLIC_KEY, COMMAND_NONE, FORMAT_HEX, false, "public key, uncompressed point") \
 	X(CHAIN_CODE, 0x00C0, TAG_PUBLIC_KEY, COMMAND_NONE, FORMAT_HEX, true, "chain code, given this once") \
 	X(CERTIFICATE, 0x7F21, 0, COMMAND_NONE, FORMAT_HEX, false, "card certificate, X.509 DER") \
+	X(CHANNEL_CERTIFICATE, 0xBF21, 0, COMMAND_NONE, FORMAT_HEX, false, "certificate of the card's key of SCP11b, X.509 DER") \
+	X(PIN_POLICY, 0x00C2, 0, COMMAND_NONE, FORMAT_PIN_POLICY, false, "where the PIN may come") \
+	X(KEY_AGREEMENT, 0x00A6, 0, COMMAND_NONE, FORMAT_TEMPLATE, false, "control reference template of a key agreement") \
+	X(AGREEMENT_PROTOCOL, 0x0090, TAG_KEY_AGREEMENT, COMMAND_NONE, FORMAT_HEX, false, "SCP 11, parameter 00: SCP11b") \
+	X(AGREEMENT_USAGE, 0x0095, TAG_KEY_AGREEMENT, COMMAND_NONE, FORMAT_HEX, false, "key usage 3C: MAC and encryption, both ways") \
+	X(AGREEMENT_KEY_TYPE, 0x0080, TAG_KEY_AGREEMENT, COMMAND_NONE, FORMAT_HEX, false, "key type 88: AES") \
+	X(AGREEMENT_KEY_LENGTH, 0x0081, TAG_KEY_AGREEMENT, COMMAND_NONE, FORMAT_UINT, false, "bytes of a session key") \
+	X(AGREEMENT_KEY, 0x0083, TAG_KEY_AGREEMENT, COMMAND_NONE, FORMAT_HEX, false, "key identifier and version") \
+	X(EPHEMERAL_POINT, 0x5F49, 0, COMMAND_NONE, FORMAT_HEX, false, "ephemeral public key, uncompressed point") \
+	X(RECEIPT, 0x0086, 0, COMMAND_INTERNAL_AUTHENTICATE_SCP11B, FORMAT_HEX, false, "receipt: AES-CMAC over request and ephemeral key of the card") \
 	X(INFORMATION, 0xBF20, 0, COMMAND_NONE, FORMAT_TEMPLATE, false, "applet information") \
 	X(INFO_VERSION, 0x0080, TAG_INFORMATION, COMMAND_NONE, FORMAT_VERSION, false, "applet version: major, minor, patch") \
 	X(INFO_LIFECYCLE, 0x0081, TAG_INFORMATION, COMMAND_NONE, FORMAT_LIFECYCLE, false, "lifecycle") \
 	X(INFO_DEBUG_STATUS, 0x0082, TAG_INFORMATION, COMMAND_NONE, FORMAT_DEBUG_STATUS, false, "debug status, as attestations state it") \
-	X(INFO_CONTENT, 0x0083, TAG_INFORMATION, COMMAND_NONE, FORMAT_HEX, false, "what is there: bit 1 device key, 2 certificate, 3 ICCID, 4 keys or random numbers from a test seed") \
+	X(INFO_CONTENT, 0x0083, TAG_INFORMATION, COMMAND_NONE, FORMAT_HEX, false, "what is there: bit 1 device key, 2 certificate, 3 ICCID, 4 keys or random numbers from a test seed, 5 key of SCP11b, 6 the PIN only within a secure channel") \
 	X(INFO_COMMAND_DATA, 0x0084, TAG_INFORMATION, COMMAND_NONE, FORMAT_UINT, false, "most data bytes of a command, chain gathered") \
 	X(INFO_RESPONSE_DATA, 0x0085, TAG_INFORMATION, COMMAND_NONE, FORMAT_UINT, false, "most data bytes of a response, GET RESPONSE gathered") \
 	X(INFO_ICCID, 0x005A, TAG_INFORMATION, COMMAND_NONE, FORMAT_ICCID, false, "ICCID, when stored") \
@@ -482,6 +523,9 @@ enum tag_format {
 	X(FORMAT_STATUS_FORM, STATUS_FORM_TLV_NEXT, "next, as data objects") \
 	X(FORMAT_INSTALL_FOR, INSTALL_FOR_PERSONALISATION, "for personalisation") \
 	X(FORMAT_KEY_REFERENCE, KEY_REFERENCE_PIN, "PIN appl. 1 (TS 102 221 §9.5.1)") \
+	X(FORMAT_KEY_ID, KEY_ID_SCP11B, "the key of SCP11b") \
+	X(FORMAT_PIN_POLICY, PIN_POLICY_ANYWHERE, "the PIN may come in clear") \
+	X(FORMAT_PIN_POLICY, PIN_POLICY_SECURE_CHANNEL, "the PIN only within a secure channel, encrypted") \
 	X(FORMAT_ANSWER_FORM, ANSWER_FORM_COMPACT, "what the host cannot know") \
 	X(FORMAT_ANSWER_FORM, ANSWER_FORM_FULL, "the whole COSE_Sign1") \
 	X(FORMAT_SELECT_BY, SELECT_BY_AID, "by application identifier") \
@@ -500,6 +544,8 @@ enum tag_format {
 	X(FORMAT_CONTENT, CONTENT_CERTIFICATE, "certificate") \
 	X(FORMAT_CONTENT, CONTENT_ICCID, "ICCID") \
 	X(FORMAT_CONTENT, CONTENT_SEEDED, "keys or random numbers from a test seed") \
+	X(FORMAT_CONTENT, CONTENT_CHANNEL_KEY, "key of SCP11b") \
+	X(FORMAT_CONTENT, CONTENT_PIN_GUARDED, "the PIN only within a secure channel") \
 	X(FORMAT_PURPOSE, PURPOSE_GENERIC, "generic") \
 	X(FORMAT_PURPOSE, PURPOSE_REGISTRATION, "registration, the default") \
 	X(FORMAT_PURPOSE, PURPOSE_PROVISIONING, "provisioning") \
@@ -525,6 +571,7 @@ enum tag_format {
 	X(COMMAND_EXTERNAL_AUTHENTICATE, 1, 0x11, "command and response MAC") \
 	X(COMMAND_EXTERNAL_AUTHENTICATE, 1, 0x13, "command MAC and encryption, response MAC") \
 	X(COMMAND_EXTERNAL_AUTHENTICATE, 1, 0x33, "command and response MAC and encryption") \
+	X(COMMAND_GENERATE_KEY_PAIR, 2, 0x13, "the key of SCP11b") \
 	X(COMMAND_GET_STATUS, 1, 0x80, "the domain and the card") \
 	X(COMMAND_GET_STATUS, 1, 0x40, "applications") \
 	X(COMMAND_GET_STATUS, 1, 0x20, "load files") \
@@ -534,6 +581,7 @@ enum tag_format {
 	X(COMMAND_GET_STATUS, 2, 0x02, "first, as data objects") \
 	X(COMMAND_GET_STATUS, 2, 0x03, "next, as data objects") \
 	X(COMMAND_INSTALL, 1, 0x20, "for personalisation") \
+	X(COMMAND_INTERNAL_AUTHENTICATE_SCP11B, 2, 0x13, "the key of SCP11b") \
 	X(COMMAND_INTERNAL_AUTHENTICATE, 1, 0x00, "what the host cannot know") \
 	X(COMMAND_INTERNAL_AUTHENTICATE, 1, 0x01, "the whole COSE_Sign1") \
 	X(COMMAND_MANAGE_CHANNEL, 1, 0x00, "open") \
@@ -562,6 +610,7 @@ enum tag_format {
 	X(COMMAND_DOMAIN_STORE_DATA, false, TAG_IMAGE_NUMBER) \
 	X(COMMAND_GENERATE_KEY_PAIR, true, TAG_PUBLIC_KEY) \
 	X(COMMAND_GET_DATA, true, TAG_CERTIFICATE) \
+	X(COMMAND_GET_DATA, true, TAG_CHANNEL_CERTIFICATE) \
 	X(COMMAND_GET_DATA, true, TAG_INFORMATION) \
 	X(COMMAND_GET_DATA, true, TAG_COUNTER) \
 	X(COMMAND_GET_DATA, true, TAG_PIN_STATE) \
@@ -569,6 +618,10 @@ enum tag_format {
 	X(COMMAND_GET_STATUS, false, TAG_STATUS_AID) \
 	X(COMMAND_GET_STATUS, false, TAG_STATUS_TAGS) \
 	X(COMMAND_GET_STATUS, true, TAG_STATUS_ENTRY) \
+	X(COMMAND_INTERNAL_AUTHENTICATE_SCP11B, false, TAG_KEY_AGREEMENT) \
+	X(COMMAND_INTERNAL_AUTHENTICATE_SCP11B, false, TAG_EPHEMERAL_POINT) \
+	X(COMMAND_INTERNAL_AUTHENTICATE_SCP11B, true, TAG_EPHEMERAL_POINT) \
+	X(COMMAND_INTERNAL_AUTHENTICATE_SCP11B, true, TAG_RECEIPT) \
 	X(COMMAND_INTERNAL_AUTHENTICATE, false, TAG_AUDIENCE) \
 	X(COMMAND_INTERNAL_AUTHENTICATE, false, TAG_NONCE) \
 	X(COMMAND_INTERNAL_AUTHENTICATE, false, TAG_THUMBPRINT) \
@@ -578,7 +631,9 @@ enum tag_format {
 	X(COMMAND_STORE_DATA, false, TAG_PIN) \
 	X(COMMAND_STORE_DATA, false, TAG_PUK) \
 	X(COMMAND_STORE_DATA, false, TAG_ICCID) \
-	X(COMMAND_STORE_DATA, false, TAG_CERTIFICATE)
+	X(COMMAND_STORE_DATA, false, TAG_CERTIFICATE) \
+	X(COMMAND_STORE_DATA, false, TAG_CHANNEL_CERTIFICATE) \
+	X(COMMAND_STORE_DATA, false, TAG_PIN_POLICY)
 
 #define COSE_TAG 18
 #define COSE_HEADER_ALG 1

@@ -23,6 +23,10 @@
 #define SIMTIE_COMMAND_DATA 1280
 #define SIMTIE_RESPONSE_DATA 2048
 #define SIMTIE_CERTIFICATE_MAX 1024
+#define SIMTIE_CHANNEL_KEY_VERSION 1
+#define SIMTIE_CHANNEL_REQUEST_SIZE 83
+#define SIMTIE_KEY_QUERY_SIZE 6
+#define SIMTIE_RECEIPT_SIZE 16
 #define SIMTIE_ICCID_SIZE 10
 #define SIMTIE_POINT_SIZE 65
 #define SIMTIE_CHAIN_CODE_SIZE 32
@@ -103,6 +107,15 @@ enum simtie_key_reference {
 	SIMTIE_KEY_REFERENCE_PIN = 0x01, /* PIN appl. 1 (TS 102 221 §9.5.1) */
 };
 
+enum simtie_key_id {
+	SIMTIE_KEY_ID_SCP11B = 0x13, /* the key of SCP11b */
+};
+
+enum simtie_pin_policy {
+	SIMTIE_PIN_POLICY_ANYWHERE = 0x00, /* the PIN may come in clear */
+	SIMTIE_PIN_POLICY_SECURE_CHANNEL = 0x01, /* the PIN only within a secure channel, encrypted */
+};
+
 enum simtie_answer_form {
 	SIMTIE_ANSWER_FORM_COMPACT = 0x00, /* what the host cannot know */
 	SIMTIE_ANSWER_FORM_FULL = 0x01, /* the whole COSE_Sign1 */
@@ -140,6 +153,8 @@ enum simtie_content {
 	SIMTIE_CONTENT_CERTIFICATE = 0x02, /* certificate */
 	SIMTIE_CONTENT_ICCID = 0x04, /* ICCID */
 	SIMTIE_CONTENT_SEEDED = 0x08, /* keys or random numbers from a test seed */
+	SIMTIE_CONTENT_CHANNEL_KEY = 0x10, /* key of SCP11b */
+	SIMTIE_CONTENT_PIN_GUARDED = 0x20, /* the PIN only within a secure channel */
 };
 
 enum simtie_purpose {

@@ -1,7 +1,8 @@
 /*
  * Who may do what the issuer alone may: the one place that decides it.
  *
- * The level is that of the SCP03 session in which the command came; 0 in clear.
+ * The level is that of the session in which the command came; 0 in clear. A session of SCP11b is
+ * nobody's: it allows nothing of this.
  */
 #ifndef SIMTIE_CORE_ACCESS_H
 #define SIMTIE_CORE_ACCESS_H

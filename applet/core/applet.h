@@ -27,7 +27,8 @@ struct answer {
 	uint16_t sw;
 };
 
-/* An SCP03 session (GlobalPlatform Amendment D v1.2): one on the card, bound to a channel. */
+/* A session of SCP03 or SCP11b (GlobalPlatform Amendments D and F): one on the card, bound to a
+ * channel. */
 enum secure_state {
 	SECURE_NONE,
 	SECURE_STARTED, /* INITIALIZE UPDATE was answered; only EXTERNAL AUTHENTICATE goes on */

@@ -23,6 +23,10 @@ static bool read_content(const struct applet *applet, uint8_t *content)
 		*content |= CONTENT_CERTIFICATE;
 	if (journal_has(&applet->journal, RECORD_ICCID))
 		*content |= CONTENT_ICCID;
+	if (journal_has(&applet->journal, RECORD_CHANNEL_KEY))
+		*content |= CONTENT_CHANNEL_KEY;
+	if (pin_guarded(applet))
+		*content |= CONTENT_PIN_GUARDED;
 	return read;
 }
 
@@ -97,9 +101,22 @@ static uint16_t get_log(const struct applet *applet, struct command *command)
 	return SW_OK;
 }
 
+/* The one key that may be named, where it may be. */
+static const uint8_t key_query[] = {
+	TAG_KEY_AGREEMENT, 4, TAG_AGREEMENT_KEY, 2, KEY_ID_SCP11B, LIMIT_CHANNEL_KEY_VERSION};
+
+_Static_assert(sizeof key_query == LIMIT_KEY_QUERY_SIZE, "the table lets through what fits");
+
 uint16_t cmd_get_data(struct applet *applet, struct command *command)
 {
-	switch (command->p1 << 8 | command->p2) {
+	const uint16_t tag = (uint16_t)(command->p1 << 8 | command->p2);
+
+	if (command->data.len > 0 && (tag != TAG_CHANNEL_CERTIFICATE ||
+				      memcmp(command->data.ptr, key_query, sizeof key_query) != 0))
+		return SW_DATA_NOT_FOUND;
+	switch (tag) {
+	case TAG_CHANNEL_CERTIFICATE:
+		return record_answer(applet, RECORD_CHANNEL_CERTIFICATE, tag, &command->out);
 	case TAG_INFORMATION:
 		return get_information(applet, command);
 	case TAG_COUNTER:

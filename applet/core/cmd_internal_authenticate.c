@@ -52,8 +52,9 @@ static bool request_parse(struct bytes data, struct bytes request[static OBJECTS
 }
 
 /* Lifecycle, counter and consent; a PIN that came along is charged and checked. SW_OK: go on. */
-static uint16_t take_consent(struct applet *applet, struct channel *channel, struct bytes pin)
+static uint16_t take_consent(struct applet *applet, struct command *command, struct bytes pin)
 {
+	struct channel *channel = command->channel;
 	bool verified = channel->verified;
 
 	if (applet->lifecycle != LIFECYCLE_PERSONALISED || applet->counter == LOG_COUNTER_MAX)
@@ -61,7 +62,7 @@ static uint16_t take_consent(struct applet *applet, struct channel *channel, str
 	if (pin.ptr == NULL && !verified)
 		return SW_NOT_SATISFIED;
 	channel->verified = false; /* used up, whatever happens now */
-	return pin.ptr == NULL ? SW_OK : pin_try(applet, PIN_HOLDER, pin.ptr);
+	return pin.ptr == NULL ? SW_OK : pin_try(applet, command, PIN_HOLDER, pin.ptr);
 }
 
 /* Commits counter and log entry, and with them the tries of a PIN that came along. */
@@ -121,7 +122,7 @@ uint16_t cmd_internal_authenticate(struct applet *applet, struct command *comman
 
 	if (!request_parse(command->data, request))
 		return SW_WRONG_DATA;
-	sw = take_consent(applet, command->channel, request[PIN]);
+	sw = take_consent(applet, command, request[PIN]);
 	if (sw != SW_OK)
 		return sw;
 

@@ -12,23 +12,27 @@ static uint8_t flag_of(enum application selected)
 	return (uint8_t)(COMMAND_DOMAIN << (selected - APPLICATION_DOMAIN));
 }
 
-const struct command_row *command_find(uint8_t cla, uint8_t ins, enum application selected)
+static bool among(uint8_t value, const char *values, uint8_t count)
 {
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		if ((rows[i].cla == cla || rows[i].flags & COMMAND_ANY_CLASS) &&
-		    rows[i].ins == ins && rows[i].flags & (COMMAND_CARD | flag_of(selected)))
-			return &rows[i];
-	return NULL;
+	return count == 0 || memchr(values, value, count) != NULL;
+}
+
+const struct command_row *command_find(uint8_t cla, uint8_t ins, uint8_t p2,
+				       enum application selected)
+{
+	const struct command_row *found = NULL;
+
+	for (const struct command_row *row = rows; row < rows + sizeof rows / sizeof *rows; row++)
+		if ((row->cla == cla || row->flags & COMMAND_ANY_CLASS) && row->ins == ins &&
+		    row->flags & (COMMAND_CARD | flag_of(selected)) &&
+		    (!found || among(p2, row->p2, row->p2_count)))
+			found = row;
+	return found;
 }
 
 bool command_answers(uint16_t sw)
 {
 	return sw == SW_OK || sw >> 8 == 0x62 || sw >> 8 == 0x63;
-}
-
-static bool among(uint8_t value, const char *values, uint8_t count)
-{
-	return count == 0 || memchr(values, value, count) != NULL;
 }
 
 bool command_parameters_allowed(const struct command_row *row, uint8_t p1, uint8_t p2)

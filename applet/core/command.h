@@ -40,8 +40,10 @@ struct command_row {
 	uint8_t flags; /* enum command_flag */
 };
 
-/* The row of an instruction in a class (00 or 80) for what is selected; NULL when there is none. */
-const struct command_row *command_find(uint8_t cla, uint8_t ins, enum application selected);
+/* The row of an instruction in a class (00 or 80) for what is selected, of several that of P2; NULL
+ * when there is none. */
+const struct command_row *command_find(uint8_t cla, uint8_t ins, uint8_t p2,
+				       enum application selected);
 
 /* Whether a response with this status word carries data: done, or done with a warning. */
 bool command_answers(uint16_t sw);

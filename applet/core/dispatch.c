@@ -25,7 +25,8 @@ static uint16_t check_class(struct applet *applet, const struct apdu_class *clas
 /* Whether a command may come in clear on the channel of an open session. */
 static bool clear_allowed(const struct command_row *row)
 {
-	return row != NULL && (row->flags & COMMAND_CARD || row->ins == INS_INITIALIZE_UPDATE);
+	return row != NULL && (row->flags & COMMAND_CARD || row->ins == INS_INITIALIZE_UPDATE ||
+			       row->handler == cmd_internal_authenticate_scp11b);
 }
 
 /*
@@ -167,7 +168,8 @@ struct answer applet_transmit(struct applet *applet, struct bytes bytes)
 	command.ne = apdu.ne;
 	sw = check_class(applet, &class, &command);
 	if (sw == SW_OK) {
-		row = command_find(class.base, apdu.header[1], command.channel->selected);
+		row = command_find(class.base, apdu.header[1], command.p2,
+				   command.channel->selected);
 		sw = check_session(applet, row, &apdu, class.secure, &command);
 	}
 	if (sw == SW_OK)

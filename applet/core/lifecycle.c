@@ -20,7 +20,7 @@ uint16_t lifecycle_terminate(struct applet *applet, bool card)
 		{RECORD_LIFECYCLE, {&state_terminated, 1}},
 		wipe_mark(),
 		removal(RECORD_KEY, RECORD_CERTIFICATE),
-		removal(RECORD_LOG, RECORD_LOG_LAST),
+		removal(RECORD_CHANNEL_KEY, RECORD_LOG_LAST),
 		removal(RECORD_ISSUER_NUMBER, RECORD_SEQUENCE_LAST), /* the rest: `card` */
 		{RECORD_CARD_STATE, {&card_terminated, 1}},
 	};

@@ -4,8 +4,8 @@
 #include "pin.h"
 #include "records.h"
 
-/* PIN and PUK with their tries, ICCID, certificate; and one object too many. */
-#define WRITES_MAX 8
+/* PIN and PUK with their tries, ICCID, certificates, policy; and one object too many. */
+#define WRITES_MAX 10
 
 bool objects_of_attestation(uint16_t tag, struct bytes value, struct journal_write *writes,
 			    size_t *count)
@@ -23,8 +23,14 @@ bool objects_of_attestation(uint16_t tag, struct bytes value, struct journal_wri
 		writes[(*count)++] = (struct journal_write){RECORD_ICCID, value};
 		return value.len == LIMIT_ICCID_SIZE;
 	case TAG_CERTIFICATE:
-		writes[(*count)++] = (struct journal_write){RECORD_CERTIFICATE, value};
+	case TAG_CHANNEL_CERTIFICATE:
+		writes[(*count)++] = (struct journal_write){
+			tag == TAG_CERTIFICATE ? RECORD_CERTIFICATE : RECORD_CHANNEL_CERTIFICATE,
+			value};
 		return value.len >= 1 && value.len <= LIMIT_CERTIFICATE_MAX;
+	case TAG_PIN_POLICY:
+		writes[(*count)++] = (struct journal_write){RECORD_PIN_POLICY, value};
+		return value.len == 1 && *value.ptr <= PIN_POLICY_SECURE_CHANNEL;
 	}
 	return false;
 }

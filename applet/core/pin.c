@@ -24,6 +24,12 @@ uint8_t pin_tries_left(const struct applet *applet, enum pin_id id)
 	return record_byte(applet, pins[id].tries, 0, 0);
 }
 
+bool pin_guarded(const struct applet *applet)
+{
+	return record_byte(applet, RECORD_PIN_POLICY, PIN_POLICY_ANYWHERE,
+			   PIN_POLICY_SECURE_CHANNEL) != PIN_POLICY_ANYWHERE;
+}
+
 /* Takes one try off and makes sure that the memory holds it. */
 static bool charge(struct applet *applet, enum pin_id id, uint8_t left)
 {
@@ -31,12 +37,22 @@ static bool charge(struct applet *applet, enum pin_id id, uint8_t left)
 	       pin_tries_left(applet, id) == left;
 }
 
-uint16_t pin_try(struct applet *applet, enum pin_id id, const uint8_t guess[static LIMIT_PIN_SIZE])
+/* Whether a PIN may come as this command came. */
+static bool admitted(const struct applet *applet, const struct command *command)
+{
+	return (command->level & SECURITY_LEVEL_C_MAC_ENC) == SECURITY_LEVEL_C_MAC_ENC ||
+	       !pin_guarded(applet);
+}
+
+uint16_t pin_try(struct applet *applet, const struct command *command, enum pin_id id,
+		 const uint8_t guess[static LIMIT_PIN_SIZE])
 {
 	uint8_t value[LIMIT_PIN_SIZE];
 	uint8_t left = pin_tries_left(applet, id);
 	bool right;
 
+	if (!admitted(applet, command))
+		return SW_NOT_SATISFIED;
 	if (left == 0)
 		return SW_BLOCKED;
 	left--;
@@ -88,7 +104,7 @@ uint16_t pin_command(struct applet *applet, struct command *command, enum pin_id
 		if (id != PIN_HOLDER)
 			writes[count++] = pin_tries_back(PIN_HOLDER);
 	}
-	sw = pin_try(applet, id, command->data.ptr);
+	sw = pin_try(applet, command, id, command->data.ptr);
 	if (sw == SW_OK)
 		sw = record_commit(applet, writes, count);
 	command->channel->verified = sw == SW_OK && id == PIN_HOLDER;

@@ -20,12 +20,17 @@ uint8_t pin_tries_left(const struct applet *applet, enum pin_id id);
 /* Tries after a success. */
 uint8_t pin_tries_max(enum pin_id id);
 
+/* Whether the PIN is taken within a secure channel only; also when the memory does not say. */
+bool pin_guarded(const struct applet *applet);
+
 /*
- * Tries a guess. SW_OK: it is right, and the tries are still charged: commit pin_tries_back();
+ * Tries a guess that came with a command. SW_NOT_SATISFIED: not as it came, in clear, and nothing
+ * was charged; SW_OK: it is right, and the tries are still charged: commit pin_tries_back();
  * SW_TRIES_LEFT with their number: it is wrong; SW_BLOCKED: no try was left, and SW_MEMORY_FAILURE:
  * it could not be charged; nothing was then compared.
  */
-uint16_t pin_try(struct applet *applet, enum pin_id id, const uint8_t guess[static LIMIT_PIN_SIZE]);
+uint16_t pin_try(struct applet *applet, const struct command *command, enum pin_id id,
+		 const uint8_t guess[static LIMIT_PIN_SIZE]);
 
 /*
  * A command that brings a PIN or PUK at the front of its data: tries it and, if it is right, gives

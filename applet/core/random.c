@@ -1,6 +1,6 @@
 #include "random.h"
 
-#include "../crypto/crypto.h"
+#include "../crypto/scalar.h"
 
 #define BLOCK_SIZE 16
 
@@ -47,4 +47,13 @@ bool random_bytes(struct applet *applet, uint8_t *out, size_t len)
 	if (applet->shut)
 		bytes_wipe(out, len);
 	return !applet->shut;
+}
+
+bool random_scalar(struct applet *applet, uint8_t out[static P256_SCALAR_SIZE])
+{
+	do {
+		if (!random_bytes(applet, out, P256_SCALAR_SIZE))
+			return false;
+	} while (!scalar_valid(out));
+	return true;
 }

@@ -8,9 +8,13 @@
 #ifndef SIMTIE_CORE_RANDOM_H
 #define SIMTIE_CORE_RANDOM_H
 
+#include "../crypto/crypto.h"
 #include "applet.h"
 
 /* Fills out with len random bytes. False: the source failed; the card is now shut, out is wiped. */
 bool random_bytes(struct applet *applet, uint8_t *out, size_t len);
+
+/* A private key: uniform in 1 to n - 1 (FIPS 186-5 §A.2.2). False as above. */
+bool random_scalar(struct applet *applet, uint8_t out[static P256_SCALAR_SIZE]);
 
 #endif

@@ -27,7 +27,10 @@ enum record {
 	RECORD_FAILURES = 15, /* 1 byte: authentications that failed in a row; absent means 0 */
 	RECORD_SEQUENCE = 18, /* 4 bytes: sequence counter of the key set; absent means 0 */
 	RECORD_SEQUENCE_LAST = RECORD_SEQUENCE + LIMIT_KEY_SETS - 1,
-	RECORD_WIPE = 21, /* 1 byte: traces of secrets are still to be erased */
+	RECORD_WIPE = 21,                /* 1 byte: traces of secrets are still to be erased */
+	RECORD_CHANNEL_KEY = 22,         /* P256_SCALAR_SIZE bytes: private key of SCP11b */
+	RECORD_CHANNEL_CERTIFICATE = 23, /* DER */
+	RECORD_PIN_POLICY = 24,          /* 1 byte: enum pin_policy; absent means ANYWHERE */
 	RECORD_LOG =
 		32, /* and on: attestation number c in record RECORD_LOG + c % LIMIT_LOG_ENTRIES */
 	RECORD_LOG_LAST = RECORD_LOG + LIMIT_LOG_ENTRIES - 1,

@@ -20,6 +20,13 @@ static bool fits(struct applet *applet, enum messaging_result result)
 	return result == MESSAGING_RIGHT;
 }
 
+void secure_opened(struct applet *applet, uint8_t channel_number, uint8_t level)
+{
+	applet->secure.channel = channel_number;
+	applet->secure.messaging.level = level;
+	applet->secure.state = SECURE_OPEN;
+}
+
 void secure_end(struct applet *applet)
 {
 	bytes_wipe(&applet->secure, sizeof applet->secure);
@@ -136,10 +143,8 @@ bool secure_authenticate(struct applet *applet, const struct command *command)
 	right &= fits(applet, messaging_mac(&session->messaging, header, cryptogram, mac_len,
 					    cryptogram + mac_len));
 	bytes_wipe(session->host_cryptogram, sizeof session->host_cryptogram);
-	if (right) {
-		session->messaging.level = command->p1;
-		session->state = SECURE_OPEN;
-	}
+	if (right)
+		secure_opened(applet, session->channel, command->p1 | SECURE_ISSUER);
 	return right;
 }
 

@@ -1,14 +1,22 @@
 /*
- * The SCP03 session of the card (GlobalPlatform Amendment D v1.2): opened, used, ended.
+ * The session of the card's secure channel, SCP03 (GlobalPlatform Amendment D v1.2) or SCP11b
+ * (Amendment F v1.3): opened, used, ended.
  *
  * One session at a time, on the channel on which it was begun. Owns the session keys; they are
  * wiped when it ends, and it ends with a failed check, a command in clear, SELECT on its channel,
- * the channel's close, reset, and the next INITIALIZE UPDATE.
+ * the channel's close, reset, and the next
+ * INITIALIZE UPDATE or INTERNAL AUTHENTICATE of SCP11b.
  */
 #ifndef SIMTIE_CORE_SECURE_H
 #define SIMTIE_CORE_SECURE_H
 
 #include "command.h"
+
+/* Bit of a level: the issuer proved that it has the keys. SCP11b does not set it. */
+#define SECURE_ISSUER 0x80
+
+/* Opens the session whose keys stand in it already. */
+void secure_opened(struct applet *applet, uint8_t channel_number, uint8_t level);
 
 /* Ends the session, if there is one. */
 void secure_end(struct applet *applet);

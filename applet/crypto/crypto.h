@@ -34,6 +34,12 @@ bool crypto_p256_sign(const uint8_t d[static P256_SCALAR_SIZE],
 		      const uint8_t digest[static SHA256_SIZE],
 		      uint8_t signature[static ECDSA_SIZE]);
 
+/* ECDH (SEC 1 §3.3.1): the X of d·point. False too if the point is none on the curve, which is its
+ * sender's fault: the caller refuses it, and latches nothing shut. */
+bool crypto_p256_agree(const uint8_t d[static P256_SCALAR_SIZE],
+		       const uint8_t point[static P256_POINT_SIZE],
+		       uint8_t shared[static P256_SCALAR_SIZE]);
+
 #define AES_BLOCK 16 /* bytes */
 
 /* AES-CMAC (RFC 4493, NIST SP 800-38B) over the parts, as if joined; a key of 16, 24 or 32 bytes.

@@ -126,18 +126,20 @@ bool crypto_cbc_decrypt(struct bytes key, const uint8_t iv[static AES_BLOCK], ui
 	return run_cbc(false, key, iv, data, len);
 }
 
-static psa_status_t import_p256(const uint8_t d[static P256_SCALAR_SIZE], psa_key_id_t *key)
+static psa_status_t import_p256(const uint8_t d[static P256_SCALAR_SIZE], psa_key_usage_t usage,
+				psa_algorithm_t algorithm, psa_key_id_t *key)
 {
-	return import_key(PSA_KEY_TYPE_ECC_KEY_PAIR(PSA_ECC_FAMILY_SECP_R1),
-			  PSA_KEY_USAGE_SIGN_HASH, PSA_ALG_DETERMINISTIC_ECDSA(PSA_ALG_SHA_256),
+	return import_key(PSA_KEY_TYPE_ECC_KEY_PAIR(PSA_ECC_FAMILY_SECP_R1), usage, algorithm,
 			  bytes_of(d, P256_SCALAR_SIZE), key);
 }
+
+#define ECDSA PSA_ALG_DETERMINISTIC_ECDSA(PSA_ALG_SHA_256)
 
 bool crypto_p256_public(const uint8_t d[static P256_SCALAR_SIZE],
 			uint8_t point[static P256_POINT_SIZE])
 {
 	psa_key_id_t id = PSA_KEY_ID_NULL;
-	psa_status_t status = import_p256(d, &id);
+	psa_status_t status = import_p256(d, PSA_KEY_USAGE_SIGN_HASH, ECDSA, &id);
 	size_t len;
 
 	if (status == PSA_SUCCESS)
@@ -153,14 +155,30 @@ bool crypto_p256_sign(const uint8_t d[static P256_SCALAR_SIZE],
 		      uint8_t signature[static ECDSA_SIZE])
 {
 	psa_key_id_t id = PSA_KEY_ID_NULL;
-	psa_status_t status = import_p256(d, &id);
+	psa_status_t status = import_p256(d, PSA_KEY_USAGE_SIGN_HASH, ECDSA, &id);
 	size_t len;
 
 	if (status == PSA_SUCCESS)
-		status = psa_sign_hash(id, PSA_ALG_DETERMINISTIC_ECDSA(PSA_ALG_SHA_256), digest,
-				       SHA256_SIZE, signature, ECDSA_SIZE, &len);
+		status = psa_sign_hash(id, ECDSA, digest, SHA256_SIZE, signature, ECDSA_SIZE, &len);
 	psa_destroy_key(id);
 	if (status != PSA_SUCCESS)
 		bytes_wipe(signature, ECDSA_SIZE);
+	return status == PSA_SUCCESS;
+}
+
+bool crypto_p256_agree(const uint8_t d[static P256_SCALAR_SIZE],
+		       const uint8_t point[static P256_POINT_SIZE],
+		       uint8_t shared[static P256_SCALAR_SIZE])
+{
+	psa_key_id_t id = PSA_KEY_ID_NULL;
+	psa_status_t status = import_p256(d, PSA_KEY_USAGE_DERIVE, PSA_ALG_ECDH, &id);
+	size_t len;
+
+	if (status == PSA_SUCCESS)
+		status = psa_raw_key_agreement(PSA_ALG_ECDH, id, point, P256_POINT_SIZE, shared,
+					       P256_SCALAR_SIZE, &len);
+	psa_destroy_key(id);
+	if (status != PSA_SUCCESS)
+		bytes_wipe(shared, P256_SCALAR_SIZE);
 	return status == PSA_SUCCESS;
 }

@@ -33,6 +33,36 @@ bool messaging_derive(struct messaging *session, const uint8_t *static_enc,
 			  session->mac_len);
 }
 
+bool messaging_agree(struct messaging *session, const uint8_t key[static P256_SCALAR_SIZE],
+		     const uint8_t ephemeral[static P256_SCALAR_SIZE], struct bytes request,
+		     struct bytes answer)
+{
+	static const uint8_t info[] = {MESSAGING_AGREED_USAGE, MESSAGING_AGREED_TYPE,
+				       MESSAGING_AGREED_KEY};
+	const uint8_t *point = request.ptr + request.len - P256_POINT_SIZE;
+	const struct bytes covered[] = {request, answer};
+	uint8_t shared[2 * P256_SCALAR_SIZE];
+	uint8_t derived[2 * SHA256_SIZE]; /* keys for the receipt, S-ENC, S-MAC, S-RMAC */
+	uint8_t counter[4] = {0, 0, 0, 1};
+	const struct bytes parts[] = {
+		{shared, sizeof shared}, {counter, sizeof counter}, {info, sizeof info}};
+	bool done = crypto_p256_agree(ephemeral, point, shared) &&
+		    crypto_p256_agree(key, point, shared + P256_SCALAR_SIZE) &&
+		    crypto_sha256(parts, 3, derived);
+
+	counter[3]++;
+	done = done && crypto_sha256(parts, 3, derived + SHA256_SIZE) &&
+	       crypto_cmac(bytes_of(derived, MESSAGING_AGREED_KEY), covered, 2, session->chaining);
+	session->key_len = MESSAGING_AGREED_KEY;
+	session->mac_len = AES_BLOCK / 2;
+	memcpy(session->enc, derived + MESSAGING_AGREED_KEY, MESSAGING_AGREED_KEY);
+	memcpy(session->mac, derived + 2 * MESSAGING_AGREED_KEY, MESSAGING_AGREED_KEY);
+	memcpy(session->rmac, derived + 3 * MESSAGING_AGREED_KEY, MESSAGING_AGREED_KEY);
+	bytes_wipe(shared, sizeof shared);
+	bytes_wipe(derived, sizeof derived);
+	return done;
+}
+
 enum messaging_result messaging_mac(struct messaging *session, const uint8_t header[static 4],
 				    const uint8_t *data, size_t len, const uint8_t *mac)
 {

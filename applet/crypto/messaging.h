@@ -41,6 +41,22 @@ bool messaging_derive(struct messaging *session, const uint8_t *static_enc,
 		      uint8_t card_cryptogram[static MESSAGING_MAC_MAX],
 		      uint8_t host_cryptogram[static MESSAGING_MAC_MAX]);
 
+/* What SCP11b agrees on here (GlobalPlatform Amendment F v1.3 §3.1.2, §7.6.2.3): MAC and encryption
+ * both ways, under AES-128. */
+#define MESSAGING_AGREED_USAGE 0x3C
+#define MESSAGING_AGREED_TYPE  0x88
+#define MESSAGING_AGREED_KEY   16 /* bytes */
+
+/*
+ * Session keys of SCP11b from the card's static and ephemeral private keys and the host's ephemeral
+ * public key, at the end of `request`: ECDH twice, X9.63 with SHA-256 (SEC 1 §3.6.1). The receipt,
+ * AES-CMAC over request and answer so far, becomes the chaining value. False: the host's point is
+ * none, or the crypto failed.
+ */
+bool messaging_agree(struct messaging *session, const uint8_t key[static P256_SCALAR_SIZE],
+		     const uint8_t ephemeral[static P256_SCALAR_SIZE], struct bytes request,
+		     struct bytes answer);
+
 /* Moves the chaining value on over a command and compares the MAC that came with it. `header` is
  * as sent; the channel's bits in it do not count. */
 enum messaging_result messaging_mac(struct messaging *session, const uint8_t header[static 4],

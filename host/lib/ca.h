@@ -140,6 +140,7 @@ void ca_close(struct ca **ca);
 /* What a card certificate shall say. */
 struct ca_request {
 	const uint8_t *device_public; /* LIMIT_POINT_SIZE bytes, uncompressed */
+	bool channel;                 /* it is the card's key of SCP11b: for key agreement */
 	const char *iccid;            /* 18 to 20 digits: the subject's serialNumber (2.5.4.5) */
 	unsigned days;                /* 1 to CA_DAYS_MAX; 0: CA_DAYS_CARD, or the root's rest */
 	const char *crl_url; /* where the CRL is published, printable ASCII; NULL: no word */

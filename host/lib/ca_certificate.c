@@ -55,18 +55,16 @@ static bool add_basic_constraints(X509 *certificate, bool authority)
 }
 
 /* Bits as RFC 5280 §4.2.1.3 numbers them. */
-enum key_usage { DIGITAL_SIGNATURE = 0, KEY_CERT_SIGN = 5, CRL_SIGN = 6 };
+enum key_usage { DIGITAL_SIGNATURE = 0, KEY_AGREEMENT = 4, KEY_CERT_SIGN = 5, CRL_SIGN = 6 };
 
-static bool add_key_usage(X509 *certificate, bool authority)
+/* One use, or both of an authority. */
+static bool add_key_usage(X509 *certificate, enum key_usage use)
 {
 	ASN1_BIT_STRING *usage = ASN1_BIT_STRING_new();
-	bool ok = usage != NULL;
+	bool ok = usage && ASN1_BIT_STRING_set_bit(usage, use, 1);
 
-	if (authority)
-		ok = ok && ASN1_BIT_STRING_set_bit(usage, KEY_CERT_SIGN, 1) &&
-		     ASN1_BIT_STRING_set_bit(usage, CRL_SIGN, 1);
-	else
-		ok = ok && ASN1_BIT_STRING_set_bit(usage, DIGITAL_SIGNATURE, 1);
+	if (use == KEY_CERT_SIGN)
+		ok = ok && ASN1_BIT_STRING_set_bit(usage, CRL_SIGN, 1);
 	ok = ok && X509_add1_ext_i2d(certificate, NID_key_usage, usage, 1, 0) == 1;
 	ASN1_BIT_STRING_free(usage);
 	return ok;
@@ -159,7 +157,7 @@ X509 *ca_certificate_root(EVP_PKEY *key, const struct ca_settings *settings, tim
 	     add_text(name, NID_organizationName, MBSTRING_UTF8, settings->organisation)) &&
 	    add_text(name, NID_commonName, MBSTRING_UTF8, settings->name) &&
 	    X509_set_issuer_name(root, name) && X509_set_pubkey(root, key) &&
-	    add_basic_constraints(root, true) && add_key_usage(root, true) &&
+	    add_basic_constraints(root, true) && add_key_usage(root, KEY_CERT_SIGN) &&
 	    add_subject_key(root) && X509_sign(root, key, CA_DIGEST) > 0)
 		return root;
 	X509_free(root);
@@ -196,7 +194,8 @@ int ca_certificate_card(X509 *root, EVP_PKEY *root_key, const struct ca_request 
 	    set_validity(made, entry->not_before, entry->not_after) &&
 	    add_text(X509_get_subject_name(made), NID_serialNumber, MBSTRING_ASC, entry->iccid) &&
 	    X509_set_pubkey(made, key) && add_basic_constraints(made, false) &&
-	    add_key_usage(made, false) && add_subject_key(made) && add_authority_key(made, root) &&
+	    add_key_usage(made, request->channel ? KEY_AGREEMENT : DIGITAL_SIGNATURE) &&
+	    add_subject_key(made) && add_authority_key(made, root) &&
 	    (!request->crl_url || add_crl_url(made, request->crl_url)) &&
 	    X509_sign(made, root_key, CA_DIGEST) > 0) {
 		*card = made;

@@ -11,6 +11,9 @@
  * keyAgreement would invite others to encrypt to it; no extension at all would leave every use
  * open. Taking the bit literally does no harm, since no signature verifies under the device key
  * itself.
+ *
+ * The certificate of a card's key of SCP11b is for keyAgreement alone, so that neither can stand
+ * for the other.
  */
 #ifndef SIMTIE_HOST_CA_CERTIFICATE_H
 #define SIMTIE_HOST_CA_CERTIFICATE_H

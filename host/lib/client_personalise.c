@@ -41,6 +41,42 @@ int simtie_generate(struct simtie_session *session, struct simtie_card_key *key)
 	return error;
 }
 
+int simtie_generate_channel_key(struct simtie_session *session, uint8_t point[SIMTIE_POINT_SIZE])
+{
+	const struct client_command command = {
+		.cla = CLA_GENERATE_KEY_PAIR,
+		.ins = INS_GENERATE_KEY_PAIR,
+		.p2 = KEY_ID_SCP11B,
+		.ne = APDU_NE_SHORT,
+	};
+	struct tlv_field field = {
+		.tag = TAG_PUBLIC_POINT, .min = LIMIT_POINT_SIZE, .max = LIMIT_POINT_SIZE};
+	uint8_t answer[KEY_ANSWER_MAX];
+	struct bytes inside;
+	size_t len;
+	int error = client_send(session, &command, answer, sizeof answer, &len);
+
+	if (error)
+		return error;
+	if (!tlv_only(bytes_of(answer, len), TAG_PUBLIC_KEY, &inside) ||
+	    !tlv_read(inside, &field, 1) || field.value.ptr[0] != POINT_UNCOMPRESSED)
+		return SIMTIE_ERR_PROTOCOL;
+	memcpy(point, field.value.ptr, LIMIT_POINT_SIZE);
+	return 0;
+}
+
+/* Appends a certificate, if there is one. False: it is none that fits. */
+static bool put_certificate(struct writer *writer, uint16_t tag, const uint8_t *certificate,
+			    size_t len)
+{
+	if (!certificate)
+		return true;
+	if (len == 0 || len > LIMIT_CERTIFICATE_MAX)
+		return false;
+	ber_put(writer, tag, bytes_of(certificate, len));
+	return true;
+}
+
 /* Appends a padded PIN or PUK, if there is one. False: it is malformed. */
 static bool put_pin(struct writer *writer, uint16_t tag, const char *digits, size_t min)
 {
@@ -62,14 +98,14 @@ static bool put_objects(struct writer *writer, const struct simtie_objects *obje
 		return false;
 	if (objects->iccid)
 		ber_put(writer, TAG_ICCID, bytes_of(objects->iccid, LIMIT_ICCID_SIZE));
-	if (objects->certificate) {
-		if (objects->certificate_len == 0 ||
-		    objects->certificate_len > LIMIT_CERTIFICATE_MAX)
-			return false;
-		ber_put(writer, TAG_CERTIFICATE,
-			bytes_of(objects->certificate, objects->certificate_len));
-	}
-	return writer->used > 0;
+	if (!put_certificate(writer, TAG_CERTIFICATE, objects->certificate,
+			     objects->certificate_len) ||
+	    !put_certificate(writer, TAG_CHANNEL_CERTIFICATE, objects->channel_certificate,
+			     objects->channel_certificate_len))
+		return false;
+	if (objects->guard_pin)
+		ber_put_u8(writer, TAG_PIN_POLICY, PIN_POLICY_SECURE_CHANNEL);
+	return writer->used > 0 && !writer->overflowed;
 }
 
 int simtie_store(struct simtie_session *session, const struct simtie_objects *objects)

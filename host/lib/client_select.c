@@ -42,8 +42,8 @@ static bool read_fci(struct bytes answer, struct simtie_info *info)
 /* The applet information, which must not contradict the FCI. */
 static bool read_information(struct bytes value, struct simtie_info *info)
 {
-	const uint8_t known =
-		CONTENT_DEVICE_KEY | CONTENT_CERTIFICATE | CONTENT_ICCID | CONTENT_SEEDED;
+	const uint8_t known = CONTENT_DEVICE_KEY | CONTENT_CERTIFICATE | CONTENT_ICCID |
+			      CONTENT_SEEDED | CONTENT_CHANNEL_KEY | CONTENT_PIN_GUARDED;
 	struct tlv_field fields[] = {
 		{.tag = TAG_INFO_VERSION, .min = 3, .max = 3},
 		{.tag = TAG_INFO_LIFECYCLE, .min = 1, .max = 1},
@@ -69,6 +69,8 @@ static bool read_information(struct bytes value, struct simtie_info *info)
 	info->has_certificate = content & CONTENT_CERTIFICATE;
 	info->has_iccid = content & CONTENT_ICCID;
 	info->seeded = content & CONTENT_SEEDED;
+	info->has_channel_key = content & CONTENT_CHANNEL_KEY;
+	info->pin_guarded = content & CONTENT_PIN_GUARDED;
 	if (info->has_iccid != (fields[6].value.ptr != NULL))
 		return false;
 	if (info->has_iccid)

@@ -8,6 +8,8 @@ struct command_row {
 	enum command_id id;
 	const char *name;
 	uint8_t cla, ins;
+	const char *p2; /* values that tell it from others of its instruction; any when none */
+	uint8_t p2_count;
 	unsigned flags; /* enum command_flag */
 	enum secret secret, secret_response;
 };
@@ -15,7 +17,7 @@ struct command_row {
 static const struct command_row command_rows[] = {
 #define ROW(id, name, handler, cla, ins, p1, p1_count, p2, p2_count, least, most, step, flags,     \
 	    secret, secret_response)                                                               \
-	{COMMAND_##id, name, cla, ins, flags, secret, secret_response},
+	{COMMAND_##id, name, cla, ins, p2, p2_count, flags, secret, secret_response},
 	COMMANDS(ROW)
 #undef ROW
 };
@@ -69,8 +71,16 @@ static bool fits(const struct command_row *row, uint8_t base, uint8_t ins)
 	return row->ins == ins && (row->cla == base || row->flags & COMMAND_ANY_CLASS);
 }
 
-/* Where two applications know an instruction, it is taken for that one's. */
-static const struct command_row *find_command(uint8_t base, uint8_t ins,
+/* How well a row that fits does so: where two applications know an instruction, it is taken for
+ * that one's, and where one has two commands of it, P2 tells them apart. */
+static unsigned merit(const struct command_row *row, uint8_t p2, unsigned wanted)
+{
+	const bool listed = row->p2_count == 0 || memchr(row->p2, p2, row->p2_count);
+
+	return (row->flags & wanted ? 3 : 1) + listed;
+}
+
+static const struct command_row *find_command(uint8_t base, uint8_t ins, uint8_t p2,
 					      enum application application)
 {
 	const unsigned wanted =
@@ -80,7 +90,8 @@ static const struct command_row *find_command(uint8_t base, uint8_t ins,
 	for (size_t i = 0; i < COUNT(command_rows); i++) {
 		const struct command_row *row = &command_rows[i];
 
-		if (fits(row, base, ins) && (!found || row->flags & wanted))
+		if (fits(row, base, ins) &&
+		    (!found || merit(row, p2, wanted) > merit(found, p2, wanted)))
 			found = row;
 	}
 	return found;
@@ -108,8 +119,8 @@ void decode_command_of(enum application application, struct bytes apdu,
 	if (apdu.len < 2)
 		return;
 	command->class = apdu_class(command->apdu.header[0]);
-	const struct command_row *row =
-		find_command(command->class.base, command->apdu.header[1], application);
+	const struct command_row *row = find_command(command->class.base, command->apdu.header[1],
+						     command->apdu.header[3], application);
 	if (!row || command->class.reserved)
 		return;
 	command->command = row->id;

@@ -212,6 +212,8 @@ static bool add_formatted(struct text *text, const struct decode_object *object)
 	case FORMAT_STATUS_FORM:
 	case FORMAT_INSTALL_FOR:
 	case FORMAT_KEY_REFERENCE:
+	case FORMAT_KEY_ID:
+	case FORMAT_PIN_POLICY:
 	case FORMAT_ANSWER_FORM:
 	case FORMAT_SELECT_BY:
 	case FORMAT_SELECT_ANSWER:

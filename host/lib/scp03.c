@@ -64,6 +64,17 @@ const char *scp03_text(enum scp03_result result)
 		return "the card did not confirm the keys that it was given; do not rely on them";
 	case SCP03_FAILED:
 		return "the crypto library or the random source failed; free memory and try again";
+	case SCP03_RECEIPT:
+		return "the card did not prove that it has its key: it is another card, or "
+		       "somebody sits on the line; give it no PIN";
+	case SCP03_POINT:
+		return "the card's key is no key; give it no PIN";
+	case SCP03_CERTIFICATE:
+		return "the card's certificate does not hold under this root, or is out of date; "
+		       "see that the root is the operator's, and else give the card no PIN";
+	case SCP03_NO_CERTIFICATE:
+		return "the card has no certificate for its secure channel; name its key, as it "
+		       "was noted when the card was personalised";
 	}
 	return "unknown result";
 }

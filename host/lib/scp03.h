@@ -79,6 +79,11 @@ enum scp03_result {
 	SCP03_BAD_PADDING, /* an answer with the right MAC deciphers to nonsense */
 	SCP03_KEY_CHECK,   /* the card's check values are not those of the keys put on it */
 	SCP03_FAILED,      /* the crypto library or the random source failed */
+	/* Of SCP11b (scp11.h) alone: */
+	SCP03_RECEIPT, /* the card does not have the key that it should, or the line was altered */
+	SCP03_POINT,   /* the card's key is no point on the curve */
+	SCP03_CERTIFICATE,    /* the card's certificate does not hold, or not under this root */
+	SCP03_NO_CERTIFICATE, /* the card has none, and no key was pinned */
 };
 
 /* What happened and what to do. Static; never NULL; names no secret. */

@@ -23,8 +23,7 @@ void session_secure_break(struct simtie_session *session, enum scp03_result why)
 	session->secure.why = why;
 }
 
-/* An error of the library's pure part as one of the session's. */
-static int fail(struct simtie_session *session, enum scp03_result why)
+int session_secure_failed(struct simtie_session *session, enum scp03_result why)
 {
 	session->secure.why = why;
 	switch (why) {
@@ -47,6 +46,10 @@ static int fail(struct simtie_session *session, enum scp03_result why)
 	case SCP03_BAD_PADDING:
 	case SCP03_KEY_CHECK:
 	case SCP03_FAILED:
+	case SCP03_RECEIPT:
+	case SCP03_POINT:
+	case SCP03_CERTIFICATE:
+	case SCP03_NO_CERTIFICATE:
 		break;
 	}
 	return SIMTIE_ERR_SECURE;
@@ -69,6 +72,16 @@ static bool is_for_the_card(const struct apdu *apdu, const struct apdu_class *cl
 		apdu->header[1] == INS_GET_RESPONSE);
 }
 
+/* Whether a command begins a secure channel anew. */
+static bool begins(const struct apdu *apdu, const struct apdu_class *class)
+{
+	if (class->base == CLA_INITIALIZE_UPDATE && apdu->header[1] == INS_INITIALIZE_UPDATE)
+		return true;
+	return class->base == CLA_INTERNAL_AUTHENTICATE_SCP11B &&
+	       apdu->header[1] == INS_INTERNAL_AUTHENTICATE_SCP11B &&
+	       apdu->header[3] == KEY_ID_SCP11B;
+}
+
 int session_secure_route(struct simtie_session *session, const struct apdu *apdu,
 			 struct secure_route *route)
 {
@@ -78,7 +91,7 @@ int session_secure_route(struct simtie_session *session, const struct apdu *apdu
 	*route = (struct secure_route){0};
 	if (!open && !session->secure.broken)
 		return 0;
-	if (class.base == CLA_INITIALIZE_UPDATE && apdu->header[1] == INS_INITIALIZE_UPDATE) {
+	if (begins(apdu, &class)) {
 		simtie_secure_close(session); /* a card has one channel at a time */
 		return 0;
 	}
@@ -115,7 +128,7 @@ int session_secure_wrap(struct simtie_session *session, struct bytes command, ui
 
 	if (result != SCP03_OK)
 		session_secure_break(session, result);
-	return fail(session, result);
+	return session_secure_failed(session, result);
 }
 
 int session_secure_unwrap(struct simtie_session *session, uint8_t *answer, size_t *len)
@@ -127,7 +140,7 @@ int session_secure_unwrap(struct simtie_session *session, uint8_t *answer, size_
 		session_secure_break(session, result);
 	else if (session->sw == SW_WRONG_MAC) /* its own check failed: the card has ended it */
 		session_secure_break(session, SCP03_ORDER);
-	return fail(session, result);
+	return session_secure_failed(session, result);
 }
 
 /* ---- For callers ---- */
@@ -162,13 +175,14 @@ static int initialize(struct simtie_session *session, uint8_t version, size_t ch
 		result = scp03_begin(scp, session->channel, version,
 				     bytes_of(challenge, challenge_len), command, &len);
 	if (result != SCP03_OK)
-		return fail(session, result);
+		return session_secure_failed(session, result);
 	error = simtie_transmit_clear(session, command, len, answer, sizeof answer, &answer_len);
 	if (error == SIMTIE_ERR_MEMORY)
-		return fail(session, SCP03_MALFORMED);
+		return session_secure_failed(session, SCP03_MALFORMED);
 	if (error)
 		return error;
-	return fail(session, scp03_answered(scp, bytes_of(answer, answer_len), session->sw));
+	return session_secure_failed(
+		session, scp03_answered(scp, bytes_of(answer, answer_len), session->sw));
 }
 
 int simtie_secure_begin(struct simtie_session *session, uint8_t version,
@@ -215,13 +229,14 @@ static int authenticate(struct simtie_session *session, const struct scp03_keys 
 	int error;
 
 	if (result != SCP03_OK)
-		return fail(session, result);
+		return session_secure_failed(session, result);
 	error = simtie_transmit_clear(session, command, len, &none, 0, &none_len);
 	if (error == SIMTIE_ERR_MEMORY)
-		return fail(session, SCP03_MALFORMED);
+		return session_secure_failed(session, SCP03_MALFORMED);
 	if (error)
 		return error;
-	return fail(session, scp03_authenticated(scp, bytes_of(NULL, 0), session->sw));
+	return session_secure_failed(session,
+				     scp03_authenticated(scp, bytes_of(NULL, 0), session->sw));
 }
 
 int simtie_secure_finish(struct simtie_session *session, const struct simtie_keys *keys,
@@ -256,16 +271,17 @@ static int put_keys(struct simtie_session *session, const struct scp03_keys *cur
 	int error;
 
 	if (result != SCP03_OK)
-		return fail(session, result);
+		return session_secure_failed(session, result);
 	error = simtie_transmit(session, command, len, answer, sizeof answer, &answer_len);
 	bytes_wipe(command, sizeof command);
 	if (error == SIMTIE_ERR_MEMORY)
-		return fail(session, SCP03_MALFORMED);
+		return session_secure_failed(session, SCP03_MALFORMED);
 	if (!error && session->sw != SW_OK)
 		return SIMTIE_ERR_CARD;
 	if (error)
 		return error;
-	return fail(session, scp03_put_key_answered(fresh, bytes_of(answer, answer_len)));
+	return session_secure_failed(session,
+				     scp03_put_key_answered(fresh, bytes_of(answer, answer_len)));
 }
 
 int simtie_put_keys(struct simtie_session *session, const struct simtie_keys *current,
@@ -275,7 +291,7 @@ int simtie_put_keys(struct simtie_session *session, const struct simtie_keys *cu
 	int error = SIMTIE_ERR_ARGUMENT;
 
 	if (!simtie_secure_is_open(session) || session->secure.channel != session->channel)
-		return fail(session, SCP03_ORDER);
+		return session_secure_failed(session, SCP03_ORDER);
 	if (take_keys(current, &old) && take_keys(fresh, &new))
 		error = put_keys(session, &old, &new, replaced);
 	bytes_wipe(&old, sizeof old);

@@ -35,6 +35,10 @@ int session_secure_wrap(struct simtie_session *session, struct bytes command, ui
 			size_t size, size_t *len);
 int session_secure_unwrap(struct simtie_session *session, uint8_t *answer, size_t *len);
 
+/* An error of the pure part as one of the session's, and keeps it for simtie_secure_text(); 0 for
+ * SCP03_OK. */
+int session_secure_failed(struct simtie_session *session, enum scp03_result why);
+
 /* Ends the channel, and keeps why for simtie_secure_text(). */
 void session_secure_break(struct simtie_session *session, enum scp03_result why);
 

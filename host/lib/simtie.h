@@ -264,6 +264,31 @@ SIMTIE_API int simtie_secure_begin(struct simtie_session *session, uint8_t versi
 SIMTIE_API int simtie_secure_finish(struct simtie_session *session, const struct simtie_keys *keys,
 				    uint8_t level);
 
+/* Whom to take the card for when it proves itself. All zero: for nobody in particular. */
+struct simtie_card_trust {
+	const uint8_t *root; /* the operator's certificate, DER or PEM; or NULL */
+	size_t root_len;
+	const uint8_t *point; /* SIMTIE_POINT_SIZE bytes: the card's key of SCP11b itself, as noted
+				 when it was personalised; or NULL. It comes before the root. */
+};
+
+/*
+ * Opens a secure channel with the applet in which the card proves itself and the host needs no key:
+ * SCP11b (GlobalPlatform Amendment F), both ways encrypted and under MAC. It is meant for PINs over
+ * the air, and allows nothing that needs the issuer's keys; it ends and breaks as one of
+ * simtie_secure_open() does.
+ *
+ * *verified says whether the card's key was held against `trust`. When not, nobody who listens
+ * learns anything, but whoever stands between may be who answers: tell the holder. The certificate
+ * is not looked up in a revocation list.
+ *
+ * SIMTIE_ERR_SECURE, of which simtie_secure_text() says more: the card has no certificate and no
+ * key was pinned, the certificate does not hold under the root, or the card does not have the key.
+ * SIMTIE_ERR_CARD: SIMTIE_SW_DATA_NOT_FOUND, the card has no key of SCP11b. The session's errors.
+ */
+SIMTIE_API int simtie_secure_open_card(struct simtie_session *session,
+				       const struct simtie_card_trust *trust, bool *verified);
+
 /* Ends the channel on the host's side. The card ends it with the next command in clear, which it
  * refuses unless it is a SELECT. */
 SIMTIE_API void simtie_secure_close(struct simtie_session *session);
@@ -312,6 +337,8 @@ struct simtie_info {
 	bool seeded;          /* keys or random numbers come from a test seed */
 	bool has_key;
 	bool has_certificate;
+	bool has_channel_key; /* of SCP11b */
+	bool pin_guarded;     /* the PIN is taken within a secure channel only */
 	uint8_t iccid[SIMTIE_ICCID_SIZE];
 	bool has_iccid;
 };
@@ -351,13 +378,20 @@ SIMTIE_API int simtie_get_challenge(struct simtie_session *session, uint8_t *out
  * this once. */
 SIMTIE_API int simtie_generate(struct simtie_session *session, struct simtie_card_key *key);
 
+/* Makes the card's key of SCP11b and gives its public point. Repeated, it makes a new one. */
+SIMTIE_API int simtie_generate_channel_key(struct simtie_session *session,
+					   uint8_t point[SIMTIE_POINT_SIZE]);
+
 /* What personalisation stores; a NULL member is left as it is. All of it or nothing is stored. */
 struct simtie_objects {
 	const char *pin;
 	const char *puk;
 	const uint8_t *iccid; /* SIMTIE_ICCID_SIZE bytes, as in EF.ICCID (TS 102 221 §13.2) */
-	const uint8_t *certificate; /* DER */
-	size_t certificate_len;     /* up to SIMTIE_CERTIFICATE_MAX */
+	const uint8_t *certificate;         /* DER */
+	size_t certificate_len;             /* up to SIMTIE_CERTIFICATE_MAX */
+	const uint8_t *channel_certificate; /* of the key of SCP11b, DER */
+	size_t channel_certificate_len;     /* up to SIMTIE_CERTIFICATE_MAX */
+	bool guard_pin; /* from now on the PIN is taken within a secure channel only */
 };
 SIMTIE_API int simtie_store(struct simtie_session *session, const struct simtie_objects *objects);
 

@@ -18,7 +18,7 @@ MUTANTS = [
     ("a certificate fits the card", LIB + "ca_issue.c", "if (result == CA_OK && len > LIMIT_CERTIFICATE_MAX)", "if (false)", ISSUE),
     ("a card's certificate is no authority's", LIB + "ca_certificate.c", "add_basic_constraints(made, false)",
      "add_basic_constraints(made, true)", ISSUE),
-    ("a card's key signs no certificates", LIB + "ca_certificate.c", "add_key_usage(made, false)", "add_key_usage(made, true)", ISSUE),
+    ("a card's key signs no certificates", LIB + "ca_certificate.c", "request->channel ? KEY_AGREEMENT : DIGITAL_SIGNATURE", "KEY_CERT_SIGN", ISSUE),
     ("the root issues no further authorities", LIB + "ca_certificate.c", "ASN1_INTEGER_set(constraints->pathlen, 0)",
      "ASN1_INTEGER_set(constraints->pathlen, 1)", CA),
     ("key usage is critical", LIB + "ca_certificate.c", "NID_key_usage, usage, 1, 0", "NID_key_usage, usage, 0, 0", ISSUE),

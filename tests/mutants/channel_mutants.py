@@ -29,7 +29,7 @@ MUTANTS = [
     ("answers to links are checked", LINE, "link->wrapped ? collect_plain(session, link, &nothing)",
      "0 ? collect_plain(session, link, &nothing)", TEST),
     ("keys count as put when the card confirms them", SESSION,
-     "\treturn fail(session, scp03_put_key_answered(fresh, bytes_of(answer, answer_len)));", "\treturn 0;", TEST),
+     "\treturn session_secure_failed(session,\n\t\t\t\t     scp03_put_key_answered(fresh, bytes_of(answer, answer_len)));", "\treturn 0;", TEST),
     ("keys are put through a channel alone", SESSION,
      "\tif (!simtie_secure_is_open(session) || session->secure.channel != session->channel)", "\tif (false)", TEST),
     ("commands under secure messaging are secret whole", "host/lib/decode.c",

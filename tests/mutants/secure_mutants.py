@@ -138,7 +138,7 @@ MUTANTS = [
      "LIFECYCLE_FACTORY &&\n\t       access_level(command, SECURITY_LEVEL_C_MAC);", "test_secure"),
     ("the chain code leaves encrypted", CORE + "access.c", "access_level(command, SECURITY_LEVEL_C_MAC_ENC_R_MAC_ENC)",
      "access_level(command, SECURITY_LEVEL_C_MAC_ENC_R_MAC)", "test_secure"),
-    ("a level is all of its bits", CORE + "access.c", "(command->level & needed) == needed", "(command->level & needed) != 0",
+    ("a level is all of its bits", CORE + "access.c", "(command->level & all) == all", "(command->level & all) > SECURE_ISSUER",
      "test_secure"),
     ("personalisation through the domain is for factory cards", CORE + "cmd_domain_store_data.c",
      "\tif (!access_personalise(applet, command))\n\t\treturn SW_NOT_SATISFIED;\n", "", "test_registry"),

@@ -18,7 +18,7 @@
 #define ICCID         "98881122334455667788"
 
 struct secrets {
-	uint8_t key[KEY_SIZE];
+	uint8_t key[KEY_SIZE], channel_key[32];
 	uint8_t pin[LIMIT_PIN_SIZE], puk[LIMIT_PIN_SIZE], iccid[LIMIT_ICCID_SIZE];
 };
 
@@ -30,6 +30,7 @@ static void begin(struct core_card *card, struct secrets *secrets, bool domain)
 	core_card_init(card);
 	core_card_secure(card, 0x33);
 	assert_int_equal(core_card_send(card, "00 46 00 00 00"), SW_OK);
+	assert_int_equal(core_card_send(card, "00 46 00 13 00"), SW_OK);
 	assert_int_equal(core_card_send(card, "80 E2 90 00 20 84 08 " CORE_CARD_PIN
 					      "85 08 " CORE_CARD_PUK "5A 0A " ICCID),
 			 SW_OK);
@@ -42,6 +43,9 @@ static void begin(struct core_card *card, struct secrets *secrets, bool domain)
 	assert_int_equal(journal_read(&card->applet.journal, RECORD_KEY, secrets->key,
 				      sizeof secrets->key, &len),
 			 JOURNAL_OK);
+	assert_int_equal(journal_read(&card->applet.journal, RECORD_CHANNEL_KEY,
+				      secrets->channel_key, sizeof secrets->channel_key, &len),
+			 JOURNAL_OK);
 	core_card_hex(CORE_CARD_PIN, secrets->pin, sizeof secrets->pin);
 	core_card_hex(CORE_CARD_PUK, secrets->puk, sizeof secrets->puk);
 	core_card_hex(ICCID, secrets->iccid, sizeof secrets->iccid);
@@ -53,6 +57,7 @@ static unsigned traces(const struct core_card *card, const struct secrets *secre
 
 	return flash_sim_contains(sim, secrets->key + KEY_DEVICE, 32) +
 	       flash_sim_contains(sim, secrets->key + KEY_CHAIN_CODE, 32) +
+	       flash_sim_contains(sim, secrets->channel_key, sizeof secrets->channel_key) +
 	       flash_sim_contains(sim, secrets->pin, sizeof secrets->pin) +
 	       flash_sim_contains(sim, secrets->puk, sizeof secrets->puk) +
 	       flash_sim_contains(sim, secrets->iccid, sizeof secrets->iccid) +
@@ -71,7 +76,7 @@ static void the_applet_s_end_wipes_all_but_the_domain(void **state)
 
 	(void)state;
 	begin(&card, &secrets, false);
-	assert_int_equal(traces(&card, &secrets), 6);
+	assert_int_equal(traces(&card, &secrets), 7);
 	assert_int_equal(core_card_send(&card, END_APPLET), SW_OK);
 	assert_int_equal(traces(&card, &secrets), 0);
 	assert_int_equal(core_card_send(&card, END_APPLET), SW_OK); /* the session goes on */
