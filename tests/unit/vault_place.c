@@ -20,5 +20,5 @@ struct vault *vault_place_open(const struct store_place *place)
 
 void vault_place_path(const struct store_place *place, char *path, size_t size)
 {
-	assert_in_range(snprintf(path, size, "%s/vault.keys", place->folder), 1, size - 1);
+	assert_in_range(snprintf(path, size, "%s/keys", place->folder), 1, size - 1);
 }
