@@ -33,8 +33,6 @@ MUTANTS = [
     ("nfc: libnfc is silent", CLAIM, '\tsetenv("LIBNFC_LOG_LEVEL", "0", 0);\n', "", CARDS),
     ("nfc: a device is for one program", CLAIM, "result = lock_take(claim->name, wait_ms, &claim->lock, text);",
      "result = CLAIM_OK;", FAULTS),
-    ("nfc: threads take turns at libnfc's list of drivers", CLAIM,
-     "\treturn pthread_mutex_clocklock(&library_lock, CLOCK_MONOTONIC, &until) == 0;", "\treturn true;", FAULTS),
     ("nfc: an offered card's answers fit", PICC, "apdu.ne > APDU_NE_SHORT", "false", OFFER),
     ("nfc: an offered card forgets when the reader leaves", "applet/port/vpcd/card_air.c",
      "\tapplet_reset(&card->applet, APPLET_T1);\n", "", OFFER),
