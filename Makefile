@@ -151,12 +151,16 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(SERVE_LIB) $(B)/libsimtie.a
 	@mkdir -p $(@D)
 	$(link) $^ $(LDLIBS_SERVICE) $(LDLIBS_LIB)
 
+$(B)/obj/tests/load/%.o: CPPFLAGS_ALL += -Itests/load
+$(B)/simtie-load: $(call obj,$(wildcard tests/load/*.c)) $(B)/libsimtie.a
+	$(link) $^ -lssl $(LDLIBS_LIB)
+
 $(B)/check_vectors: $(call obj,$(wildcard tests/vectors/*.c)) $(B)/libsimtie.a
 	$(link) $^ $(LDLIBS_LIB)
 
 .PHONY: unit-tests benches
 unit-tests: $(TEST_BINS) $(B)/simtie-modem
-benches: $(BENCH_BINS) ## build the benchmarks into build/bench
+benches: $(BENCH_BINS) $(B)/simtie-load ## build the benchmarks into build/bench
 
 .PHONY: deps
 deps: ## install what building, the demo and the tests need (Debian; sudo when not root)
