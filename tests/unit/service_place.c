@@ -23,7 +23,7 @@ static X509 *root;
 
 const char *service_place_path(const char *name)
 {
-	static char paths[4][96];
+	static char paths[4][320];
 	static unsigned next;
 	char *path = paths[next++ % 4];
 
