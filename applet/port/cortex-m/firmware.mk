@@ -61,7 +61,7 @@ $(if $(LOCK_DEBUG),$(if $(filter $(CORTEX_M)/issuer.c,$(ISSUER)),$(error LOCK_DE
 a locked card with keys that everybody knows is good for nothing)))
 endef
 
-.PHONY: firmware firmware-image run-firmware firmware-size
+.PHONY: firmware firmware-image run-firmware firmware-size check-firmware-power
 firmware: ## build the card for a board: make firmware BOARD=mps2-an385|mps2-an386|microbit [BUILD=fast]
 	@: $(fw_refuse)
 	@.ci/install firmware
@@ -76,6 +76,9 @@ run-firmware: firmware ## boot it under QEMU as a card in the reader at port 359
 
 firmware-size: firmware ## code, constants and RAM of the firmware by object, from the linker's map
 	@$(CORTEX_M)/size-by-object $(FW)/firmware.map
+
+check-firmware-power: all ## cut the power of the emulated card 200 times (minutes)
+	@POWER_CUTS=200 tests/e2e/test_firmware_power.py
 
 # Whatever else decides how it is compiled.
 FW_MEANS := $(CORTEX_M)/firmware.mk $(CORTEX_M)/mbedtls_config.h $(CORTEX_M)/pool.h

@@ -14,10 +14,11 @@ enum call {
 
 #define OPEN_READ_WRITE 3u /* "r+b" */
 #define STOPPED_BY_EXIT 0x20026u
-#define LINE_MAX        320 /* bytes of the emulator's arguments */
+#define LINE_MAX        128 /* bytes of the emulator's arguments */
 
 static int32_t image;
 static char line[LINE_MAX];
+static const char *seed;
 
 static int32_t call(enum call number, const uint32_t *block)
 {
@@ -44,16 +45,16 @@ static bool seek(uint32_t offset)
 	return call(SYS_SEEK, (const uint32_t[]){(uint32_t)image, offset}) == 0;
 }
 
-/* The words are: a name, the image's path and, if there is one, the seed. */
-static char *word(unsigned number)
+/* Cuts the next word off the line: the terminator is what SYS_OPEN wants. Empty at its end. */
+static char *take_word(char **rest)
 {
-	char *at = line;
+	char *word = *rest;
+	char *end = strchr(word, ' ');
 
-	while (number-- > 0 && at) {
-		at = strchr(at, ' ');
-		at = at ? at + 1 : NULL;
-	}
-	return at;
+	*rest = end ? end + 1 : word + strlen(word);
+	if (end)
+		*end = '\0';
+	return word;
 }
 
 /* Whether the flash holds what the image does; what it does not hold yet is programmed if asked. */
@@ -92,17 +93,17 @@ static bool restore(void)
 	return same;
 }
 
+/* The words are: a name, the image's path and, if there is one, the seed. */
 void host_open(void)
 {
-	char *path, *end;
+	char *rest = line;
+	const char *path;
 
 	call(SYS_GET_CMDLINE, (const uint32_t[]){address(line), sizeof(line)});
-	path = word(1);
-	if (!path)
-		host_end(HOST_NO_IMAGE);
-	end = strchr(path, ' ');
-	image = call(SYS_OPEN, (const uint32_t[]){address(path), OPEN_READ_WRITE,
-						  end ? (uint32_t)(end - path) : strlen(path)});
+	take_word(&rest);
+	path = take_word(&rest);
+	seed = take_word(&rest);
+	image = call(SYS_OPEN, (const uint32_t[]){address(path), OPEN_READ_WRITE, strlen(path)});
 	if (image < 0 || !restore())
 		host_end(HOST_NO_IMAGE);
 }
@@ -147,9 +148,7 @@ bool host_erase(uint16_t page)
 
 struct bytes host_seed(void)
 {
-	const char *seed = word(2);
-
-	return seed ? bytes_of((const uint8_t *)seed, strlen(seed)) : bytes_of(NULL, 0);
+	return bytes_of((const uint8_t *)seed, strlen(seed));
 }
 
 _Noreturn void host_end(enum host_end why)
