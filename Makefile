@@ -176,7 +176,7 @@ check-trixie: ## the same on a bare Debian 13 in build/trixie (root; needs deboo
 
 .PHONY: mutants
 mutants: ## break the code on purpose, rule by rule, and see the tests fail (minutes)
-	@tests/mutants/run
+	@tests/lib/private-postgres -- tests/mutants/run
 
 VECTORS ?= tests/vectors
 check-vectors: $(B)/check_vectors ## run public test vectors: make check-vectors VECTORS=DIR
