@@ -27,8 +27,7 @@ static const char help[] =
 	"  --reset       make the card in FILE factory-fresh first; what it held is lost\n"
 	"  --host HOST   where vpcd listens (127.0.0.1)\n"
 	"  --port PORT   its port, one for each reader (35963; the next reader has 35964)\n"
-	"  --nfc DEVICE  offer the card by radio instead: DEVICE is libnfc's name of a PN532,\n"
-	"                pn532_uart:/dev/ttyUSB0 say, or \"\" for the only one\n"
+	"  --nfc DEVICE  be a contactless card by this PN532 of libnfc's (\"\": any)\n"
 	"  --atr HEX     answer to reset; its first protocol makes a card of T=0 or T=1\n"
 	"  --seed TEXT   repeatable keys and random numbers, for tests only: the card is\n"
 	"                marked for life (up to 64 bytes)\n"
@@ -45,8 +44,7 @@ static const char help[] =
 	"SIGUSR1 takes the card out and puts a factory-fresh one in, with the same FILE\n"
 	"and seed: a new card for each test.\n"
 	"Says \"simtie-card: card in reader at HOST:PORT\" on stderr once the reader asks.\n"
-	"Exit codes: 0 ended by a signal, 2 wrong usage, 4 state file refused, no such host\n"
-	"or no such NFC device.\n";
+	"Exit codes: 0 ended by a signal, 2 wrong usage, 4 no state, host or NFC device.\n";
 
 static int usage(const char *option, const char *what)
 {
