@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { QUEUED = 1, DELIVERED = 2, GIVEN_UP = 3 };
+enum { QUEUED = 1, DELIVERED = 2 };
 
 /* Milliseconds. The first try waits at random, so that two messengers that hear of one SIM do not
  * hear of it at one instant. */
@@ -172,15 +172,11 @@ int outbox_done(struct db *db, const struct outbox_entry *entry, const char *err
 		" claimed_until = 0 WHERE hi = $5 AND id = $6 AND state = 1";
 	const unsigned attempts = entry->attempts + 1;
 	const int64_t due = clock_wall_ms() + pause_after(attempts);
-	int state = QUEUED;
 
-	if (!error)
-		state = DELIVERED;
-	else if (due > entry->expires_at)
-		state = GIVEN_UP;
 	return db_run(db, settle,
-		      DB_VALUES(db_int(state), db_int(due), db_int(attempts), db_text(error),
-				db_int(entry->hi), db_bytes(bytes_of(entry->id, VAULT_ID_SIZE))),
+		      DB_VALUES(db_int(error ? QUEUED : DELIVERED), db_int(due), db_int(attempts),
+				db_text(error), db_int(entry->hi),
+				db_bytes(bytes_of(entry->id, VAULT_ID_SIZE))),
 		      NULL);
 }
 

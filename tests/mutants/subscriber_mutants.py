@@ -1,0 +1,57 @@
+"""Mutants of the audit log, the outbox, imports, events and what a subscriber sees: as in mutants.py."""
+
+REGISTRY, SERVICE = "host/registry/", "host/service/"
+
+AUDIT, OUTBOX, REKEY = "test_audit", "test_outbox", "test_rekey"
+EVENT, RECORDS = "test_operator_event", "test_operator_records"
+
+MUTANTS = [
+    # The audit log
+    ("a line's MAC is checked", REGISTRY + "audit.c", "memcmp(mac, row->mac, MAC_SIZE) != 0)\n", "false)\n", AUDIT),
+    ("a line covers whom it concerns", REGISTRY + "audit.c", "row->of_subscriber ? row->subscriber.hi : 0,", "0,", AUDIT),
+    ("a line covers whether it concerns anybody", REGISTRY + "audit.c", "data[at++] = row->of_subscriber;", "data[at++] = 0;", AUDIT),
+    ("a line covers its time", REGISTRY + "audit.c", "row->seq, row->at,", "row->seq, 0,", AUDIT),
+    ("a chain has no gaps", REGISTRY + "audit.c", "\tif (row->seq != walk->seq + 1)\n", "\tif (false)\n", AUDIT),
+    ("a chain without a head is broken", REGISTRY + "audit.c", "\telse if (seq < walk->seq)\n", "\telse if (false)\n", AUDIT),
+    ("a head's MAC is checked", REGISTRY + "audit.c", "\telse if (memcmp(mac, walk->mac, MAC_SIZE) != 0)\n", "\telse if (false)\n", AUDIT),
+    ("a head without lines is broken", REGISTRY + "audit.c", "\t\tresult = walk_orphans(&walk, db);\n", "\t\tresult = DB_OK;\n", AUDIT),
+    ("no line without an actor", REGISTRY + "audit.c", "|| !line->actor ||", "||", AUDIT),
+    # The outbox
+    ("a claimed notice is nobody else's", REGISTRY + "outbox.c", '" AND (claimed_until <= $1 OR claimed_until > $2)"',
+     '" AND (claimed_until >= 0 OR claimed_until > $2)"', OUTBOX),
+    ("a delivered notice is not sent again", REGISTRY + "outbox.c", "error ? QUEUED : DELIVERED", "QUEUED", OUTBOX),
+    ("a notice is given up after a day", REGISTRY + "outbox.c", "state = 1 AND expires_at <= $1", "state = 1 AND expires_at < 0 AND $1 > 0", OUTBOX),
+    ("pauses grow", REGISTRY + "outbox.c", "\t\tpause *= 2;\n", "\t\tbreak;\n", OUTBOX),
+    ("a clock set back delays nothing", REGISTRY + "outbox.c", "(due_at <= $1 OR due_at > $2)", "(due_at <= $1 OR due_at > $2 + $2)", OUTBOX),
+    # Sealing anew
+    ("a row that does not open stops the walk", REGISTRY + "rekey.c", "\tint result = DB_ERR_DAMAGED;\n\n\tif (vault_unseal",
+     "\tint result = DB_OK;\n\n\tif (vault_unseal", REKEY),
+    # Events
+    ("an event revokes the credentials", SERVICE + "operator_event.c", "event->kind != SIMTIE_EVENT_RESUMED", "false", EVENT),
+    ("the end of a contract ends the registrations", SERVICE + "operator_event.c", "\tif (result == DB_OK && ends)\n", "\tif (false)\n", EVENT),
+    ("an event that changes nothing tells nobody", SERVICE + "operator_event.c", "\tif (*to == from)\n\t\treturn EFFECT_NONE;\n", "", EVENT),
+    ("what has ended stays so", SERVICE + "operator_event.c", "\treturn ended ? EFFECT_CONFLICT : EFFECT_CHANGE;\n}", "\treturn EFFECT_CHANGE;\n}",
+     EVENT),
+    ("a card is one subscriber's", SERVICE + "operator_event.c", "\telse if (state == STOCK_TAKEN && !*again)\n", "\telse if (false)\n", EVENT),
+    ("an event leaves a line", SERVICE + "operator_event.c", "\treturn result ? result : note(event, request);\n", "\treturn result;\n", EVENT),
+    # SIM swap
+    ("a SIM swap query leaves a line", SERVICE + "operator_sim_swap.c", "\treturn audit_write(work->db, vault, work->chain, &line);\n",
+     "\treturn DB_OK;\n", EVENT),
+    ("maxAge has bounds", SERVICE + "operator_sim_swap.c", "age < AGE_MIN || age > AGE_MAX", "age < AGE_MIN", EVENT),
+    # The subscriber herself
+    ("a subscriber's challenge is ours", SERVICE + "operator_me.c", "\t    !nonce_good(work->service->vault, asked->nonce))\n", "\t    false)\n",
+     EVENT),
+    ("a registration's token reads no records", SERVICE + "operator_me.c", ".purpose = PURPOSE_GENERIC,", ".purpose = PURPOSE_REGISTRATION,", EVENT),
+    ("her reading leaves a line", SERVICE + "operator_me.c", "\t\tresult = audit_write(work->db, work->service->vault, work->chain, &line);\n",
+     "\t\tresult = DB_OK;\n", EVENT),
+    # Imports
+    ("a part is in whole or not at all", SERVICE + "operator_records.c", 'result = db_script(db, "ROLLBACK TO SAVEPOINT part");',
+     "result = DB_OK;", RECORDS),
+    ("an import leaves no gap", SERVICE + "operator_records.c", "\tif (import.offset > import.position)\n", "\tif (false)\n", RECORDS),
+    ("test keys are refused", SERVICE + "operator_records.c", "&& !import->op->allow_virtual)", "&& false)", RECORDS),
+    ("an import gives no card away twice", SERVICE + "operator_records.c", "\telse if (state == STOCK_TAKEN && !same)\n", "\telse if (false)\n",
+     RECORDS),
+    ("an import changes no SIM", SERVICE + "operator_records.c",
+     "\telse if (state == STOCK_GIVEN && subscriber->card_state != SUBSCRIBER_CARD_NONE)\n", "\telse if (false)\n", RECORDS),
+    ("two cards of one ICCID are refused", REGISTRY + "stock.c", "\telse if (result == DB_OK && !same)\n", "\telse if (false)\n", RECORDS),
+]
