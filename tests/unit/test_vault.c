@@ -1,5 +1,5 @@
-/* The vault: what it seals opens in its own place alone; its key file; identifiers and indexes. */
-#include "vault.h"
+/* The vault: what it seals opens in its own place alone; identifiers and indexes. */
+#include "vault_keys.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,61 +7,13 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-
-#define INDEX_LINE "index 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
-#define KEY_HEX    "101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F"
-#define KEY_1      "key 1 " KEY_HEX "\n"
-#define KEY_2      "key 2 202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f\n"
-
-static char folder[] = "/tmp/simtie-vault-XXXXXX";
-static char path[64];
-
-static int folder_make(void **state)
-{
-	(void)state;
-	if (!mkdtemp(folder))
-		return -1;
-	snprintf(path, sizeof(path), "%s/keys", folder);
-	return 0;
-}
-
-static int folder_remove(void **state)
-{
-	(void)state;
-	unlink(path);
-	return rmdir(folder);
-}
-
-static void file_write(const char *text, mode_t mode)
-{
-	int fd;
-
-	unlink(path);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	assert_int_equal(fchmod(fd, mode), 0);
-	close(fd);
-}
-
-static struct vault *opened(const char *text)
-{
-	struct vault *vault;
-	unsigned line;
-
-	file_write(text, 0600);
-	assert_int_equal(vault_open(path, &vault, &line), VAULT_OK);
-	return vault;
-}
 
 static struct bytes text_of(const char *text)
 {
@@ -95,7 +47,7 @@ static int unseal(const struct vault *vault, const struct vault_place *place, ui
 
 static void test_seal_opens(void **state)
 {
-	struct vault *vault = opened(INDEX_LINE KEY_1 KEY_2);
+	struct vault *vault = vault_keys_open(INDEX_LINE KEY_1 KEY_2);
 	const struct vault_place place = place_of("subscribers", "row");
 	static const char *const plains[] = {"", "a", "+4930123456789 and a chain code"};
 	uint8_t sealed[128];
@@ -118,7 +70,7 @@ static void test_seal_opens(void **state)
 
 static void test_bit_flips(void **state)
 {
-	struct vault *vault = opened(INDEX_LINE KEY_1);
+	struct vault *vault = vault_keys_open(INDEX_LINE KEY_1);
 	const struct vault_place place = place_of("t", "r");
 	uint8_t sealed[64];
 	uint32_t key_id;
@@ -142,7 +94,7 @@ static void test_bit_flips(void **state)
 
 static void test_places(void **state)
 {
-	struct vault *vault = opened(INDEX_LINE KEY_1 KEY_2);
+	struct vault *vault = vault_keys_open(INDEX_LINE KEY_1 KEY_2);
 	const struct vault_place place = place_of("outbox", "row-1");
 	const struct vault_place others[] = {
 		place_of("outbox", "row-2"), place_of("outbo", "row-1"),
@@ -166,7 +118,7 @@ static void test_places(void **state)
 /* A failed opening leaves nothing of what GCM had decrypted before it knew. */
 static void test_failure_wipes(void **state)
 {
-	struct vault *vault = opened(INDEX_LINE KEY_1);
+	struct vault *vault = vault_keys_open(INDEX_LINE KEY_1);
 	const struct vault_place place = place_of("t", "r");
 	const uint8_t zeros[5] = {0};
 	uint8_t sealed[64], out[5];
@@ -188,7 +140,7 @@ static void test_failure_wipes(void **state)
 
 static void test_sizes(void **state)
 {
-	struct vault *vault = opened(INDEX_LINE KEY_1);
+	struct vault *vault = vault_keys_open(INDEX_LINE KEY_1);
 	const struct vault_place place = place_of("t", "r");
 	uint8_t *plain = calloc(1, VAULT_PLAIN_MAX + 1);
 	uint8_t *sealed = malloc(VAULT_PLAIN_MAX + VAULT_OVERHEAD + 1);
@@ -226,7 +178,7 @@ static void test_form(void **state)
 					0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27,
 					0x28, 0x29, 0x2A, 0x2B, 0x2C, 0x2D, 0x2E, 0x2F};
 	static const char info[] = "simtie vault/1 row\0t\0r\0\0\0\1\1"; /* and the block's 01 */
-	struct vault *vault = opened(INDEX_LINE KEY_1);
+	struct vault *vault = vault_keys_open(INDEX_LINE KEY_1);
 	const struct vault_place place = place_of("t", "r");
 	uint8_t sealed[64], row_key[32], plain[5];
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
@@ -256,7 +208,7 @@ static void test_form(void **state)
 static void test_seals_differ(void **state)
 {
 	static uint8_t sealed[SEALS][64];
-	struct vault *vault = opened(INDEX_LINE KEY_1);
+	struct vault *vault = vault_keys_open(INDEX_LINE KEY_1);
 	const struct vault_place place = place_of("t", "r");
 	uint32_t key_id;
 	size_t len;
@@ -277,7 +229,7 @@ static void test_seals_differ(void **state)
  */
 static void test_keys_change(void **state)
 {
-	struct vault *vault = opened(INDEX_LINE KEY_1);
+	struct vault *vault = vault_keys_open(INDEX_LINE KEY_1);
 	const struct vault_place place = place_of("t", "r");
 	struct vault_index before, after;
 	uint8_t old[64], new[64];
@@ -289,9 +241,9 @@ static void test_keys_change(void **state)
 			 VAULT_OK);
 	assert_true(vault_index(vault, "number", text_of("+49301"), &before));
 	vault_close(&vault);
-	assert_int_equal(vault_add_key(path, &key_id), VAULT_OK);
+	assert_int_equal(vault_add_key(vault_keys_path(), &key_id), VAULT_OK);
 	assert_int_equal(key_id, 2);
-	assert_int_equal(vault_open(path, &vault, NULL), VAULT_OK);
+	assert_int_equal(vault_open(vault_keys_path(), &vault, NULL), VAULT_OK);
 	assert_int_equal(vault_newest(vault), 2);
 	assert_int_equal(unseal(vault, &place, old_id, bytes_of(old, len), "old"), VAULT_OK);
 	assert_int_equal(vault_seal(vault, &place, text_of("new"), new, sizeof(new), &len, &new_id),
@@ -300,154 +252,8 @@ static void test_keys_change(void **state)
 	assert_true(vault_index(vault, "number", text_of("+49301"), &after));
 	assert_memory_equal(&before, &after, sizeof(before));
 	vault_close(&vault);
-	vault = opened(INDEX_LINE KEY_1);
+	vault = vault_keys_open(INDEX_LINE KEY_1);
 	assert_int_equal(unseal(vault, &place, new_id, bytes_of(new, len), "new"), VAULT_ERR_KEY);
-	vault_close(&vault);
-}
-
-static void test_key_files(void **state)
-{
-	static const struct {
-		const char *text;
-		unsigned line; /* that is wrong; 0: it is right */
-	} rows[] = {
-		{INDEX_LINE KEY_1, 0},
-		{"# of today\n\n  " KEY_2 "\t\n" INDEX_LINE "# end", 0},
-		{"", 0 + 1000},
-		{INDEX_LINE, 1},
-		{KEY_1, 1},
-		{INDEX_LINE KEY_1 KEY_1, 3},
-		{INDEX_LINE INDEX_LINE KEY_1, 2},
-		{INDEX_LINE KEY_1 "key 0 " KEY_HEX, 3},
-		{INDEX_LINE "key 4294967297 " KEY_HEX, 2},
-		{INDEX_LINE "key 01 " KEY_HEX, 2},
-		{INDEX_LINE "key 1 101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E",
-		 2},
-		{INDEX_LINE "key 1 " KEY_HEX "00", 2},
-		{INDEX_LINE
-		 "key 1 101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2EXX",
-		 2},
-		{INDEX_LINE KEY_1 "spare\n", 3},
-		{"index 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f 2\n" KEY_1,
-		 1},
-	};
-	struct vault *vault;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		unsigned line = 99;
-		bool right = rows[i].line == 0;
-
-		file_write(rows[i].text, 0600);
-		assert_int_equal(vault_open(path, &vault, &line),
-				 right ? VAULT_OK : VAULT_ERR_FORMAT);
-		if (!right)
-			assert_int_equal(line, rows[i].line == 1000 ? 0 : rows[i].line);
-		assert_int_equal(vault != NULL, right);
-		vault_close(&vault);
-	}
-}
-
-static void test_who_may_read(void **state)
-{
-	static const mode_t modes[] = {0640, 0604, 0660, 0610, 0644};
-	struct vault *vault;
-	uint32_t key_id;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-		file_write(INDEX_LINE KEY_1, modes[i]);
-		assert_int_equal(vault_open(path, &vault, NULL), VAULT_ERR_MODE);
-		assert_null(vault);
-		assert_int_equal(vault_add_key(path, &key_id), VAULT_ERR_MODE);
-	}
-	file_write(INDEX_LINE KEY_1, 0400);
-	assert_int_equal(vault_open(path, &vault, NULL), VAULT_OK);
-	vault_close(&vault);
-	unlink(path);
-	assert_int_equal(vault_open(path, &vault, NULL), VAULT_ERR_FILE);
-	assert_int_equal(errno, ENOENT);
-	assert_int_equal(vault_open(folder, &vault, NULL), VAULT_ERR_FILE);
-	assert_int_equal(errno, EISDIR);
-	assert_int_equal(vault_open("fd:x", &vault, NULL), VAULT_ERR_FILE);
-}
-
-static void test_from_a_pipe(void **state)
-{
-	static const char text[] = INDEX_LINE KEY_1;
-	struct vault *vault;
-	char where[16];
-	int ends[2];
-
-	(void)state;
-	assert_int_equal(pipe(ends), 0);
-	assert_int_equal(write(ends[1], text, strlen(text)), (ssize_t)strlen(text));
-	close(ends[1]);
-	snprintf(where, sizeof(where), "fd:%d", ends[0]);
-	assert_int_equal(vault_open(where, &vault, NULL), VAULT_OK);
-	assert_int_equal(fcntl(ends[0], F_GETFD), -1); /* and nobody can read it again */
-	vault_close(&vault);
-}
-
-static void test_create(void **state)
-{
-	struct vault *vault;
-	struct stat info;
-	uint32_t key_id;
-
-	(void)state;
-	unlink(path);
-	umask(0);
-	assert_int_equal(vault_create(path), VAULT_OK);
-	assert_int_equal(stat(path, &info), 0);
-	assert_int_equal(info.st_mode & 07777, 0600);
-	assert_int_equal(vault_create(path), VAULT_ERR_FILE);
-	assert_int_equal(errno, EEXIST);
-	for (uint32_t i = 2; i <= VAULT_KEYS_MAX; i++) {
-		assert_int_equal(vault_add_key(path, &key_id), VAULT_OK);
-		assert_int_equal(key_id, i);
-	}
-	assert_int_equal(vault_add_key(path, &key_id), VAULT_ERR_SIZE);
-	assert_int_equal(stat(path, &info), 0);
-	assert_int_equal(info.st_mode & 07777, 0600);
-	assert_int_equal(vault_open(path, &vault, NULL), VAULT_OK);
-	assert_int_equal(vault_newest(vault), VAULT_KEYS_MAX);
-	vault_close(&vault);
-	file_write(INDEX_LINE "key 7 " KEY_HEX, 0600);
-	assert_int_equal(vault_add_key(path, &key_id), VAULT_OK);
-	assert_int_equal(key_id, 8);
-	assert_int_equal(vault_open(path, &vault, NULL), VAULT_OK);
-	assert_int_equal(vault_newest(vault), 8);
-	vault_close(&vault);
-}
-
-static void *add_three(void *unused)
-{
-	uint32_t key_id;
-
-	(void)unused;
-	for (int i = 0; i < 3; i++)
-		if (vault_add_key(path, &key_id) != VAULT_OK)
-			return path;
-	return NULL;
-}
-
-static void test_two_add_keys_at_once(void **state)
-{
-	pthread_t threads[4];
-	struct vault *vault;
-	void *failed;
-
-	(void)state;
-	file_write(INDEX_LINE KEY_1, 0600);
-	for (int i = 0; i < 4; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, add_three, NULL), 0);
-	for (int i = 0; i < 4; i++) {
-		assert_int_equal(pthread_join(threads[i], &failed), 0);
-		assert_null(failed);
-	}
-	assert_int_equal(vault_open(path, &vault, NULL), VAULT_OK);
-	assert_int_equal(vault_newest(vault), 13);
 	vault_close(&vault);
 }
 
@@ -466,7 +272,7 @@ int __wrap_mlock(const void *start, size_t len)
 
 static void test_locked_and_not_dumped(void **state)
 {
-	struct vault *vault = opened(INDEX_LINE KEY_1);
+	struct vault *vault = vault_keys_open(INDEX_LINE KEY_1);
 	char line[256];
 	bool locked = false;
 	FILE *maps = fopen("/proc/self/smaps", "r");
@@ -480,14 +286,14 @@ static void test_locked_and_not_dumped(void **state)
 	assert_true(locked);
 	vault_close(&vault);
 	mlock_fails = true;
-	assert_int_equal(vault_open(path, &vault, NULL), VAULT_ERR_LIBRARY);
+	assert_int_equal(vault_open(vault_keys_path(), &vault, NULL), VAULT_ERR_LIBRARY);
 	assert_null(vault);
 	mlock_fails = false;
 }
 
 static void test_index(void **state)
 {
-	struct vault *vault = opened(INDEX_LINE KEY_1);
+	struct vault *vault = vault_keys_open(INDEX_LINE KEY_1);
 	struct vault_index a, b;
 	uint8_t index_key[32], derived[32], mac[32], other[32];
 	static const char info[] = "simtie vault/1 index\0\1";
@@ -518,7 +324,7 @@ static void test_ids(void **state)
 {
 	static uint8_t ids[SEALS][VAULT_ID_SIZE];
 	static const int64_t his[] = {0, 1, -1, INT64_MIN, INT64_MAX, 0x0123456789ABCDEF};
-	struct vault *vault = opened(INDEX_LINE KEY_1);
+	struct vault *vault = vault_keys_open(INDEX_LINE KEY_1);
 	char text[VAULT_ID_TEXT_SIZE];
 	uint8_t read[VAULT_ID_SIZE];
 	int64_t hi;
@@ -578,7 +384,7 @@ static void *seal_many(void *context)
 
 static void test_threads(void **state)
 {
-	struct vault *vault = opened(INDEX_LINE KEY_1);
+	struct vault *vault = vault_keys_open(INDEX_LINE KEY_1);
 	pthread_t threads[4];
 	void *failed;
 
@@ -610,11 +416,6 @@ int main(void)
 		cmocka_unit_test(test_form),
 		cmocka_unit_test(test_seals_differ),
 		cmocka_unit_test(test_keys_change),
-		cmocka_unit_test(test_key_files),
-		cmocka_unit_test(test_who_may_read),
-		cmocka_unit_test(test_from_a_pipe),
-		cmocka_unit_test(test_create),
-		cmocka_unit_test(test_two_add_keys_at_once),
 		cmocka_unit_test(test_locked_and_not_dumped),
 		cmocka_unit_test(test_index),
 		cmocka_unit_test(test_ids),
@@ -624,5 +425,5 @@ int main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests_name("vault", tests, folder_make, folder_remove);
+	return cmocka_run_group_tests_name("vault", tests, vault_keys_make, vault_keys_remove);
 }
