@@ -71,7 +71,7 @@ static int read_numbers(struct operator* op)
 		long *at;
 	} numbers[] = {
 		{"deadline_s", 1, 86400, 1200, &op->deadline_s},
-		{"answer_within_ms", 1, 60000, 1000, &op->answer_within_ms},
+		{"answer_within_ms", 0, 60000, 1000, &op->answer_within_ms},
 		{"backlog_batch", 0, 1000, 200, &op->backlog_batch},
 		{"refusal_ms", 0, 10000, 25, &op->refusal_ms},
 		{"retention_days", 1, 3660, 180, &op->retention_days},

@@ -9,7 +9,7 @@
  *   sealing_certificate, sealing_key opens sealed numbers
  *   base_url = "https://...";        where others reach this service: links, status lists
  *   deadline_s = 1200;               after it a verification is EXPIRED
- *   answer_within_ms = 1000;         what waits longer is answered PENDING
+ *   answer_within_ms = 1000;         what waits so long is answered PENDING; 0: all is
  *   backlog_batch = 200;             0: this daemon decides no backlog
  *   refusal_ms = 25;                 a no is not sent before this
  *   retention_days = 180; verification_days = 30; credential_days = 365;

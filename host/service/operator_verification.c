@@ -264,7 +264,7 @@ static void keep_request(const struct decide_request *asked, struct row *row)
 static int decide(struct work *work, const struct decide_request *asked, struct row *row)
 {
 	const bool late =
-		work->tries_left == 0 || work->waited_ms > operator_of(work)->answer_within_ms;
+		work->tries_left == 0 || work->waited_ms >= operator_of(work)->answer_within_ms;
 
 	if (!late || operator_decide_token(operator_of(work), asked) != SIMTIE_ACCEPTED)
 		return operator_decide(work, asked, &row->decision);
