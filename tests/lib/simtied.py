@@ -19,6 +19,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+SIMTIE = os.environ.get("SIMTIE") or str(ROOT / os.environ.get("SIMTIE_BUILD", "build") / "simtie")
 PROGRAM = os.environ.get("SIMTIED") or str(ROOT / os.environ.get("SIMTIE_BUILD", "build") / "simtied")
 BOUND = 30.0
 
@@ -96,6 +97,18 @@ class Place:
             self.openssl(*ca, "-revoke", certificate)
         self.openssl(*ca, "-gencrl", "-crldays", days, "-out", "crl.new")
         os.replace(self.path / "crl.new", self.pki / "crl.pem")
+
+    def attestation(self, nonce, audience=MESSENGER):
+        """A token of a virtual SIM that is made at the first call."""
+        sim, token = self.path / "sim.state", self.path / "token"
+        secrets = {**os.environ, "SIMTIE_PIN": "4711", "SIMTIE_PUK": "12345678"}
+        common = ["--reader", f"loop:{sim}"]
+        if not sim.exists():
+            subprocess.run([SIMTIE, "personalise", *common, "--record", self.path / "sim.json"],
+                           env=secrets, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=BOUND)
+        subprocess.run([SIMTIE, "attest", *common, "--audience", audience, "--nonce", nonce.hex(), "-o", token],
+                       env=secrets, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=BOUND)
+        return token.read_bytes()
 
     def operator_config(self, name="operator", store=None, limits="", engine="", operator="", tls="",
                         operator_name=OPERATOR, address="127.0.0.1"):
@@ -177,6 +190,10 @@ class Operator:
         """Bytes."""
         text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(rf"^{what}:\s*(\d+) kB", text, re.M)[1]) * 1024
+
+    def sanitized(self):
+        """Then its memory says nothing."""
+        return "libasan" in pathlib.Path(f"/proc/{self.process.pid}/maps").read_text()
 
     # ---- Clients ----
 
