@@ -30,6 +30,9 @@ const char *simtie_service_strerror(int error)
 		return "it is larger than the room for it";
 	case SIMTIE_SERVICE_ERR_LIBRARY:
 		return "out of memory, or OpenSSL failed";
+	case SIMTIE_SERVICE_ERR_TOKEN:
+		return "the attestation was not made by the SIM that the credential is for; "
+		       "register nobody";
 	}
 	return "unknown error";
 }

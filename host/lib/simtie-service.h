@@ -34,6 +34,7 @@ enum simtie_service_error {
 	SIMTIE_SERVICE_ERR_REVOKED = -8,   /* its bit in the status list is set */
 	SIMTIE_SERVICE_ERR_SIZE = -9,      /* the caller's room is too small */
 	SIMTIE_SERVICE_ERR_LIBRARY = -10,  /* out of memory, or OpenSSL failed */
+	SIMTIE_SERVICE_ERR_TOKEN = -11,    /* the attestation does not fit the credential */
 };
 
 /* What happened and what to do. Static; never NULL. */
@@ -114,6 +115,19 @@ SIMTIE_API int simtie_credential_issue(const struct simtie_service_key *issuer,
 SIMTIE_API int simtie_credential_verify(const struct simtie_service_key *issuer,
 					const char *audience, int64_t now, const uint8_t *der,
 					size_t len, struct simtie_credential *credential);
+
+/*
+ * Whether an operator's yes holds: the credential, as simtie_credential_verify() has it, for the
+ * policy's audience; and the attestation under its service key, as simtie_token_verify() has it. A
+ * messenger registers nobody before. ERR_ARGUMENT: the policy has no audience; ERR_TOKEN: *refusal
+ * says why; those of simtie_credential_verify(), and then *refusal is SIMTIE_INTERNAL_ERROR.
+ * *credential is zeros but on success.
+ */
+SIMTIE_API int simtie_credential_accept(const struct simtie_service_key *issuer,
+					const struct simtie_policy *policy, int64_t now,
+					const uint8_t *der, size_t len, const uint8_t *token,
+					size_t token_len, struct simtie_credential *credential,
+					enum simtie_refusal *refusal);
 
 /* ---- The status list ---- */
 

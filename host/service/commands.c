@@ -10,6 +10,7 @@
 
 const struct subcommand commands[] = {
 	{"operator", operator_main, "serve as an operator; its other commands: operator --help"},
+	{"messenger", messenger_main, "serve as a messenger"},
 	{"migrate", migrate_main, "bring the store to what this version works with"},
 	{"check-config", check_config_main, "read a configuration and all files that it names"},
 	{"keys", keys_main, "make the store's key file, or add a key to it"},

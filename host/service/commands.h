@@ -47,6 +47,7 @@ int command_config(int argc, char **argv, const char *help, const char **path);
 /* ---- Each in the file of its name: cmd_NAME.c ---- */
 
 int operator_main(int argc, char **argv);
+int messenger_main(int argc, char **argv);
 int migrate_main(int argc, char **argv);
 int check_config_main(int argc, char **argv);
 int keys_main(int argc, char **argv);

@@ -8,6 +8,7 @@
 
 static const struct role *const roles[] = {
 	&role_operator,
+	&role_messenger,
 };
 
 enum migrate_role service_migrations(const struct role *role)

@@ -131,7 +131,7 @@ static void test_trust(void **state)
 static void test_texts(void **state)
 {
 	(void)state;
-	for (int error = SIMTIE_SERVICE_ERR_LIBRARY; error <= SIMTIE_SERVICE_OK; error++)
+	for (int error = SIMTIE_SERVICE_ERR_TOKEN; error <= SIMTIE_SERVICE_OK; error++)
 		assert_string_not_equal(simtie_service_strerror(error), simtie_service_strerror(1));
 }
 
