@@ -352,7 +352,7 @@ int operator_verification_find(struct work *work, const struct request *request,
 int operator_verification_get(struct work *work, const struct request *request, struct reply *reply)
 {
 	struct row row;
-	bool found, changed;
+	bool found, changed = false;
 	int result = operator_verification_find(work, request, &row, reply, &found);
 
 	if (result != DB_OK || !found)
@@ -365,6 +365,10 @@ int operator_verification_get(struct work *work, const struct request *request, 
 	}
 	if (result == DB_OK)
 		answer(work, &row, reply);
+	if (result == DB_OK && changed) {
+		reply->count = "verifications";
+		reply->count_labels = operator_verification_outcome(&row.decision);
+	}
 	reply->hold = result == DB_OK && row.decision.state == VERIFICATION_PENDING &&
 		      request->wait_ms > 0;
 	bytes_wipe(&row.request, sizeof(row.request));

@@ -4,6 +4,7 @@
  * is right each time; a hash more or less is a thousandth of the whole.
  */
 #include "operator_place.h"
+#include "operator_cache.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -129,6 +130,8 @@ static void test_refusals_cost_the_same(void **state)
 	compared = refuse(place, NUMBER, &hers);
 	same(&unknown, &compared);
 	set_subscriber(place, "UPDATE subscribers SET state = 1");
+	/* Nobody fills the cache by asking. */
+	assert_int_equal(operator_cache_count(place->op.cache), 0);
 
 	/* The same once her service key is in the cache. */
 	operator_sim_attest(&hers, CHAT, 0, &token);
