@@ -19,7 +19,7 @@ FW_CPU_mps2-an385    := -mcpu=cortex-m3
 FW_CPU_mps2-an386    := -mcpu=cortex-m4
 FW_CPU_microbit      := -mcpu=cortex-m0
 FW_CRYPTO_small      := -Os
-FW_CRYPTO_fast       := -O2 -DCRYPTO_FAST
+FW_CRYPTO_fast       := -DCRYPTO_FAST
 FW_STACK             := 4608
 
 FW_FOLDER := $(FW_FOLDER_$(BOARD))
@@ -48,6 +48,9 @@ FW_LDFLAGS = $(FW_MACHINE) -nostartfiles --specs=nano.specs -Wl,--gc-sections -W
 	     -Wl,-Map=$(FW)/firmware.map
 
 $(FW)/obj/applet/core/%.o $(FW)/obj/applet/crypto/%.o: FW_CFLAGS += -Wconversion
+# What the fast build is about. All of it at -O2 would be over 64 KiB on an M0.
+FW_ARITHMETIC := $(addprefix build/firmware/$(BOARD)-fast/mbedtls/,bignum.o bignum_core.o ecp.o ecp_curves.o)
+$(FW_ARITHMETIC): FW_MACHINE += -O2
 
 # What cannot be. Make says it, and stops.
 define fw_refuse
