@@ -342,7 +342,8 @@ int main(int argc, char **argv)
 	struct work work = {.service = &service, .chain = "bench/0", .tries_left = 5};
 	char where[80], detail[DB_DETAIL_MAX], command[64];
 
-	need(rounds > 0 && batch > 0 && mkdtemp(folder) != NULL, "bench_verification [ROUNDS [GROUP]]");
+	need(rounds > 0 && batch > 0 && mkdtemp(folder) != NULL,
+	     "bench_verification [ROUNDS [GROUP]]");
 	group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
 	operator_make(&op, &service);
 	snprintf(where, sizeof(where), "sqlite:%s", path_of("store.db"));
