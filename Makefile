@@ -98,7 +98,7 @@ $(B)/simtied: $(call obj,host/service/main.c) $(SERVE_LIB) $(B)/libsimtie.a
 	$(link) $^ $(LDLIBS_SERVICE) $(LDLIBS_LIB)
 
 $(B)/simtie: $(TOOL_OBJ) $(B)/libsimtie.a
-	$(link) $^ $(LDLIBS_LIB)
+	$(link) $^ -lssl $(LDLIBS_LIB)
 
 $(B)/simtie-card: $(call obj,$(VPCD_SRC)) $(B)/libapplet.a
 	$(link) $^ $(LDLIBS_CARD)

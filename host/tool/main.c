@@ -25,6 +25,8 @@ static const struct subcommand subcommands[] = {
 	{"pin", pin_main, "verify, change or unblock the PIN; tries left"},
 	{"attest", attest_main, "have the card sign an attestation"},
 	{"verify", verify_main, "verify an attestation with the card's record"},
+	{"register", register_main, "register at a messenger: challenge, SIM, answer"},
+	{"records", records_main, "what the operator recorded of the SIM's holder"},
 	{"inspect", inspect_main, "decode an attestation without believing it"},
 	{"log", log_main, "what the card signed"},
 	{"apdu", apdu_main, "send APDUs and see them decoded"},

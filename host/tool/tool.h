@@ -29,6 +29,8 @@ int personalise_main(int argc, char **argv);
 int pin_main(int argc, char **argv);
 int provision_main(int argc, char **argv);
 int readers_main(int argc, char **argv);
+int records_main(int argc, char **argv);
+int register_main(int argc, char **argv);
 int verify_main(int argc, char **argv);
 
 #endif
