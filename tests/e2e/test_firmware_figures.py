@@ -33,6 +33,7 @@ PAINT = b"\x5A" * 4
 BUILDS = (("mps2-an385", "small"), ("mps2-an385", "fast"), ("microbit", "small"), ("microbit", "fast"))
 WAITING = "random_take"     # on a microbit: it waits 0.7 ms for each byte
 PIN = b"73194628"
+KNOWN_KEY = bytes(range(0x40, 0x50))
 
 _loader = importlib.machinery.SourceFileLoader("size_by_object", str(
     pathlib.Path(board.ROOT) / "applet" / "port" / "cortex-m" / "size-by-object"))
@@ -161,6 +162,47 @@ def pin_compare_takes_the_same_for_each_byte():
         same(len(set(taken)), 1, f"{name}: {taken}")
 
 
+def cmac(key, message):
+    done = subprocess.run(["openssl", "mac", "-cipher", "AES-128-CBC", "-macopt", f"hexkey:{key.hex()}", "-in", "-",
+                           "CMAC"], input=message, check=True, capture_output=True)
+    return bytes.fromhex(done.stdout.decode())
+
+
+def derive(key, constant, bits, context):
+    """GlobalPlatform Amendment D v1.2 §4.1.5."""
+    return cmac(key, bytes(11) + bytes([constant, 0]) + bits.to_bytes(2, "big") + b"\1" + context)[:bits // 8]
+
+
+def authentication(running):
+    """Begins a session; the command that would open it, right in every byte."""
+    host = bytes(range(8))
+    started = running.ask(bytes.fromhex("8050000008") + host + b"\0")
+    same(started[-2:].hex(), "9000")
+    context = host + started[13:21]
+    key = derive(KNOWN_KEY, 0x06, 128, context)
+    same(started[21:29], derive(key, 0x00, 64, context), "the card's cryptogram")
+    command = bytes.fromhex("8482030010") + derive(key, 0x01, 64, context)
+    return command + cmac(key, bytes(16) + command)[:8]
+
+
+def mac_compare_takes_the_same_for_each_byte():
+    """A MAC that differs in one byte, each in turn; right ones in between keep the key set from blocking."""
+    for name in ("mps2-an385", "microbit"):
+        taken = []
+        with counted(name, "small") as running:
+            running.ask(bytes.fromhex("00A4040000"))
+            for at in range(8):
+                same(running.ask(authentication(running)).hex(), "9000", "the right one")
+                wrong = bytearray(authentication(running))
+                wrong[-8 + at] ^= 1
+                answer, found = running.count(bytes(wrong), root="cmd_external_authenticate")
+                same(len(answer), 2)
+                holds(answer != b"\x90\x00", f"byte {at} of the MAC does not matter")
+                taken.append(found.total)
+        note(f"{name}: cmd_external_authenticate takes {sorted(set(taken))} instructions")
+        same(len(set(taken)), 1, f"{name}: {taken}")
+
+
 # ---- By paint ----
 
 def deepest(name, build):
@@ -199,5 +241,6 @@ if __name__ == "__main__":
         attestation_is_p256_on_the_m0,
         counts_repeat,
         pin_compare_takes_the_same_for_each_byte,
+        mac_compare_takes_the_same_for_each_byte,
         stack_leaves_a_margin,
     ]))
