@@ -190,6 +190,8 @@ static int send_links(struct simtie_session *session, struct piece *piece, size_
 
 	link.header[0] |= CLA_CHAINED;
 	link.ne = 0;
+	if (link.wrapped && session->line.protocol != SIMTIE_PROTOCOL_T0)
+		link.ne = session_secure_unasked(session); /* spares a GET RESPONSE a link */
 	*whole = true;
 	for (; rest.len > most && *whole; rest = bytes_of(rest.ptr + most, rest.len - most)) {
 		int error;

@@ -1,9 +1,9 @@
 /*
  * simtie attest: has the card sign an attestation, with its holder's PIN.
  */
-#include "card.h"
 #include "challenge.h"
 #include "claims.h"
+#include "holder.h"
 #include "output.h"
 #include "secret.h"
 
@@ -15,6 +15,7 @@ struct attest {
 	struct challenge challenge;
 	bool full;
 	const char *output; /* or NULL */
+	struct holder_way way;
 };
 
 static int print_json(const struct attest *attest, const char *text, const uint8_t *token,
@@ -63,7 +64,7 @@ static int run(const struct attest *attest, const char *pin)
 	struct simtie_session *session;
 	uint8_t token[SIMTIE_TOKEN_MAX];
 	size_t len;
-	int result = card_open_applet(&attest->common, &session, NULL);
+	int result = holder_open(&attest->common, &attest->way, &session);
 	int error;
 
 	if (result != TOOL_DONE)
@@ -89,6 +90,7 @@ int attest_main(int argc, char **argv)
 		 .target = &attest.full,
 		 .help = "fetch the whole token from the card; it says the same"},
 		SECRET_OPTIONS("pin", "the PIN", source),
+		HOLDER_OPTIONS(attest.way),
 		{.name = "output",
 		 .letter = 'o',
 		 .kind = OPTION_TEXT,

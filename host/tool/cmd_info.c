@@ -19,13 +19,14 @@ static int print_json(struct simtie_session *session, const struct simtie_info *
 
 	words_version(info->version, version);
 	output_safe(simtie_session_reader(session), reader, sizeof(reader));
-	object =
-		json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:I,s:i,s:b,s:b,s:b}", "reader", reader, "atr",
-			  output_hex(atr, atr_len, atr_text), "appletVersion", version, "lifecycle",
-			  words_lifecycle(info->lifecycle), "pinTries", info->pin_tries, "pukTries",
-			  info->puk_tries, "counter", (json_int_t)counter, "debugStatus",
-			  info->debug_status, "seeded", info->seeded, "hasKey", info->has_key,
-			  "hasCertificate", info->has_certificate);
+	object = json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:I,s:i,s:b,s:b,s:b,s:b,s:b}", "reader",
+			   reader, "atr", output_hex(atr, atr_len, atr_text), "appletVersion",
+			   version, "lifecycle", words_lifecycle(info->lifecycle), "pinTries",
+			   info->pin_tries, "pukTries", info->puk_tries, "counter",
+			   (json_int_t)counter, "debugStatus", info->debug_status, "seeded",
+			   info->seeded, "hasKey", info->has_key, "hasCertificate",
+			   info->has_certificate, "hasChannelKey", info->has_channel_key,
+			   "pinGuarded", info->pin_guarded);
 	if (info->has_iccid)
 		json_object_set_new(object, "iccid", json_string(output_iccid(info->iccid, iccid)));
 	domain_json(domain, object);
@@ -51,6 +52,9 @@ static int print_text(struct simtie_session *session, const struct simtie_info *
 	output_line("PUK tries left", "%u", info->puk_tries);
 	output_line("key", "%s", info->has_key ? "made" : "none");
 	output_line("certificate", "%s", info->has_certificate ? "stored" : "none");
+	output_line("channel key", "%s", info->has_channel_key ? "made" : "none");
+	output_line("PIN goes", "%s",
+		    info->pin_guarded ? "within a secure channel only" : "in clear as well");
 	output_line("attestations", "%lu", (unsigned long)counter);
 	output_line("debug status", "%u, %s", info->debug_status,
 		    words_debug_status(info->debug_status));

@@ -1,8 +1,8 @@
 /*
  * simtie log: the attestations that the card remembers, for its holder to see. Needs her PIN.
  */
-#include "card.h"
 #include "crypto.h"
+#include "holder.h"
 #include "output.h"
 #include "secret.h"
 #include "words.h"
@@ -62,12 +62,12 @@ static int print_table(const struct simtie_log_entry *entries, size_t count)
 	return output_end(TOOL_DONE);
 }
 
-static int run(const struct common_options *common, const char *pin)
+static int run(const struct common_options *common, const struct holder_way *way, const char *pin)
 {
 	struct simtie_log_entry entries[SIMTIE_LOG_ENTRIES];
 	struct simtie_session *session;
 	size_t count = 0;
-	int result = card_open_applet(common, &session, NULL);
+	int result = holder_open(common, way, &session);
 	int error;
 
 	if (result != TOOL_DONE)
@@ -86,8 +86,10 @@ static int run(const struct common_options *common, const char *pin)
 int log_main(int argc, char **argv)
 {
 	struct secret_source source = SECRET_PIN;
+	struct holder_way way = {.root = NULL};
 	const struct option_entry options[] = {
 		SECRET_OPTIONS("pin", "the PIN", source),
+		HOLDER_OPTIONS(way),
 	};
 	const struct command command = {
 		.name = "log",
@@ -108,7 +110,7 @@ int log_main(int argc, char **argv)
 	result = secret_read(&command, &source, false, pin);
 	if (result != TOOL_DONE)
 		return result;
-	result = run(&common, pin);
+	result = run(&common, &way, pin);
 	secret_wipe(pin);
 	return result;
 }

@@ -45,6 +45,8 @@ struct personalise {
 	uint8_t iccid[SIMTIE_ICCID_SIZE];
 	uint8_t certificate[SIMTIE_CERTIFICATE_MAX];
 	size_t certificate_len;
+	bool guard_pin;
+	uint8_t channel_point[SIMTIE_POINT_SIZE];
 	struct simtie_session *session;
 	struct simtie_record record;
 };
@@ -163,12 +165,15 @@ static int load(struct personalise *p, const struct simtie_info *info)
 		.iccid = p->iccid_digits ? p->iccid : NULL,
 		.certificate = p->certificate_path ? p->certificate : NULL,
 		.certificate_len = p->certificate_len,
+		.guard_pin = p->guard_pin,
 	};
 	time_t now = time(NULL);
 	struct tm utc;
 	int error;
 
 	error = simtie_generate(p->session, &p->record.key);
+	if (error == 0)
+		error = simtie_generate_channel_key(p->session, p->channel_point);
 	if (error == 0)
 		error = simtie_store(p->session, &objects);
 	if (error)
@@ -218,18 +223,20 @@ static int settle(struct personalise *p, int error)
 
 static int print_result(const struct personalise *p)
 {
-	char point[OUTPUT_HEX_SIZE(SIMTIE_POINT_SIZE)];
+	char point[OUTPUT_HEX_SIZE(SIMTIE_POINT_SIZE)], channel[OUTPUT_HEX_SIZE(SIMTIE_POINT_SIZE)];
 
 	output_hex_lower(p->record.key.device_public, SIMTIE_POINT_SIZE, point);
+	output_hex_lower(p->channel_point, SIMTIE_POINT_SIZE, channel);
 	if (p->common.json)
-		return output_json(json_pack("{s:s,s:s,s:s,s:s?,s:b}", "record", p->record_path,
+		return output_json(json_pack("{s:s,s:s,s:s,s:s,s:s?,s:b}", "record", p->record_path,
 					     "lifecycle", "personalised", "devicePublicKey", point,
-					     "iccid", p->iccid_digits, "certificate",
-					     p->certificate_path != NULL));
+					     "channelPublicKey", channel, "iccid", p->iccid_digits,
+					     "certificate", p->certificate_path != NULL));
 	output_line("lifecycle", "personalised");
 	if (p->iccid_digits)
 		output_line("ICCID", "%s", p->iccid_digits);
 	output_line("device key", "%s", point);
+	output_line("channel key", "%s", channel);
 	output_line("record", "%s: keep it secret, it links the card across messengers",
 		    p->record_path);
 	return output_end(TOOL_DONE);
@@ -319,6 +326,9 @@ int personalise_main(int argc, char **argv)
 		 .target = &p.iccid_digits,
 		 .value = "DIGITS",
 		 .help = "store this ICCID, 18 to 20 digits"},
+		{.name = "guard-pin",
+		 .target = &p.guard_pin,
+		 .help = "from then on the card takes the PIN within a secure channel only"},
 		{.name = "certificate",
 		 .kind = OPTION_TEXT,
 		 .target = &p.certificate_path,

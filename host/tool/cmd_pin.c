@@ -1,7 +1,7 @@
 /*
  * simtie pin: verify, change and unblock the PIN, and how many tries are left.
  */
-#include "card.h"
+#include "holder.h"
 #include "output.h"
 #include "secret.h"
 
@@ -14,6 +14,7 @@ struct pin {
 	struct secret_source pin;
 	struct secret_source new_pin;
 	struct secret_source puk;
+	struct holder_way way;
 	struct simtie_session *session;
 };
 
@@ -47,7 +48,7 @@ static int verify(struct pin *pin)
 		result = secret_read(pin->command, &pin->pin, false, secret);
 	if (result != TOOL_DONE)
 		return result;
-	result = card_open_applet(&pin->common, &pin->session, NULL);
+	result = holder_open(&pin->common, &pin->way, &pin->session);
 	if (result != TOOL_DONE)
 		goto out;
 	error = simtie_pin_verify(pin->session, secret, NULL);
@@ -74,7 +75,7 @@ static int replace(struct pin *pin, bool unblock)
 		return result;
 	result = secret_read(pin->command, &pin->new_pin, true, secret);
 	if (result == TOOL_DONE)
-		result = card_open_applet(&pin->common, &pin->session, NULL);
+		result = holder_open(&pin->common, &pin->way, &pin->session);
 	if (result != TOOL_DONE)
 		goto out;
 	if (unblock)
@@ -148,6 +149,7 @@ int pin_main(int argc, char **argv)
 		SECRET_OPTIONS("pin", "the PIN", pin.pin),
 		SECRET_OPTIONS("new-pin", "the new PIN", pin.new_pin),
 		SECRET_OPTIONS("puk", "the PUK", pin.puk),
+		HOLDER_OPTIONS(pin.way),
 	};
 	const struct command command = {
 		.name = "pin",

@@ -28,7 +28,7 @@ struct option_number {
 	uint32_t value;
 };
 
-#define OPTION_BYTES_MAX 64
+#define OPTION_BYTES_MAX 65
 
 struct option_bytes {
 	size_t len; /* 0: not given */

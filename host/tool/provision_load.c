@@ -8,6 +8,7 @@
  */
 #include "provision_card.h"
 
+#include "contract.h"
 #include "output.h"
 #include "words.h"
 
@@ -25,9 +26,19 @@
 
 #define BASE64_SIZE(len) (((len) + 2) / 3 * 4 + 1)
 
-/* ---- Key pair and certificate ---- */
+/* What the command that stores all has beside certificates: PIN, PUK, ICCID, policy, tags. */
+#define OBJECTS_BESIDE 64
 
-static bool generate(struct provision_work *work, struct simtie_card_key *key)
+/* ---- Key pairs and certificates ---- */
+
+/* Of the device key, and of the key of SCP11b, which nobody but the card keeps. */
+struct certificates {
+	struct ca_issued card;
+	struct ca_issued channel;
+};
+
+static bool generate(struct provision_work *work, struct simtie_card_key *key,
+		     uint8_t channel[static SIMTIE_POINT_SIZE])
 {
 	int error;
 
@@ -42,6 +53,8 @@ static bool generate(struct provision_work *work, struct simtie_card_key *key)
 	work->secure = true;
 	provision_work_call(work);
 	error = simtie_generate(work->session, key);
+	if (!error)
+		error = simtie_generate_channel_key(work->session, channel);
 	provision_work_called(work);
 	return error ? provision_work_card_failed(work, error) : true;
 }
@@ -56,10 +69,12 @@ static bool ca_failed(struct provision_work *work, int error)
 
 /* A certificate of keys that an earlier run made is nobody's any more. */
 static bool certify(struct provision_work *work, const struct simtie_card_key *key,
-		    struct ca_issued *issued)
+		    const uint8_t *channel, struct certificates *issued)
 {
-	const struct ca_request request = {.device_public = key->device_public,
-					   .iccid = work->row->iccid};
+	const struct ca_request card = {.device_public = key->device_public,
+					.iccid = work->row->iccid};
+	const struct ca_request of_channel = {
+		.device_public = channel, .channel = true, .iccid = work->row->iccid};
 	const struct ca_selector earlier = {.iccid = work->row->iccid};
 	size_t count;
 	int error = CA_ERR_NOT_ISSUED;
@@ -68,7 +83,9 @@ static bool certify(struct provision_work *work, const struct simtie_card_key *k
 	if (work->result->resumed)
 		error = ca_revoke(work->run->ca, &earlier, CA_SUPERSEDED, &count);
 	if (error == CA_OK || error == CA_ERR_NOT_ISSUED)
-		error = ca_issue(work->run->ca, &request, issued);
+		error = ca_issue(work->run->ca, &card, &issued->card);
+	if (error == CA_OK)
+		error = ca_issue(work->run->ca, &of_channel, &issued->channel);
 	return error ? ca_failed(work, error) : true;
 }
 
@@ -138,20 +155,35 @@ static bool put_pin(struct provision_work *work, struct pinmail_row *pin)
 
 /* ---- On the card ---- */
 
+/* In one command if it fits: each costs the time of an exchange. */
 static bool store(struct provision_work *work, const struct pinmail_row *pin,
-		  const struct ca_issued *issued)
+		  const struct certificates *issued)
 {
-	const struct simtie_objects objects = {
+	const struct simtie_objects channel = {
+		.channel_certificate = issued->channel.certificate,
+		.channel_certificate_len = issued->channel.len,
+		.guard_pin = work->run->options->guard_pin,
+	};
+	struct simtie_objects objects = {
 		.pin = pin->pin,
 		.puk = pin->puk,
 		.iccid = work->info.has_iccid ? NULL : work->iccid,
-		.certificate = issued->certificate,
-		.certificate_len = issued->len,
+		.certificate = issued->card.certificate,
+		.certificate_len = issued->card.len,
 	};
+	const bool together =
+		issued->card.len + issued->channel.len + OBJECTS_BESIDE <= LIMIT_COMMAND_DATA;
 	int error;
 
+	if (together) {
+		objects.channel_certificate = channel.channel_certificate;
+		objects.channel_certificate_len = channel.channel_certificate_len;
+		objects.guard_pin = channel.guard_pin;
+	}
 	provision_work_call(work);
 	error = simtie_store(work->session, &objects);
+	if (!error && !together)
+		error = simtie_store(work->session, &channel);
 	provision_work_called(work);
 	return error ? provision_work_card_failed(work, error) : true;
 }
@@ -174,14 +206,15 @@ static bool personalise(struct provision_work *work)
 bool provision_load(struct provision_work *work)
 {
 	struct simtie_card_key key;
-	struct ca_issued issued;
+	struct certificates issued;
+	uint8_t channel[SIMTIE_POINT_SIZE];
 	struct pinmail_row pin;
 	bool good;
 
-	good = generate(work, &key) && certify(work, &key, &issued);
+	good = generate(work, &key, channel) && certify(work, &key, channel, &issued);
 	if (good)
 		provision_work_step(work, PROVISION_STORE);
-	good = good && put_record(work, &key, &issued) && put_pin(work, &pin);
+	good = good && put_record(work, &key, &issued.card) && put_pin(work, &pin);
 	if (good &&
 	    !provision_journal_note(work->run->journal, work->row, PROVISION_STATE_GENERATED, 0))
 		good = provision_work_file_failed(work, PROVISION_JOURNAL);

@@ -24,7 +24,7 @@ struct provision_options {
 	const struct command *command;
 	const char *tray, *keys, *new_keys, *ca, *out, *readers, *recipient;
 	struct passphrase_source passphrase;
-	bool plain_pins, assign, dry_run, allow_test_keys;
+	bool plain_pins, assign, guard_pin, dry_run, allow_test_keys;
 };
 
 struct provision_run {

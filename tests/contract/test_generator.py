@@ -19,7 +19,7 @@ CASES = [
      "6A82 is not among the outcomes"),
     ("outcome with an unknown status word", "select.toml", 'sw = "NOT_FOUND"', 'sw = "NOT_THERE"',
      "no status word named NOT_THERE"),
-    ("two commands of one instruction", "get-challenge.toml", "ins = 0x84", "ins = 0x20", "stands twice"),
+    ("two commands of one instruction", "get-challenge.toml", "ins = 0x84", "ins = 0x46", "stands twice"),
     ("two examples of one name", "get-challenge.toml", 'name = "random_bytes_without_a_number"',
      'name = "sixteen_random_bytes"', "stands twice"),
     ("unknown placeholder", "verify-pin.toml", "08 {wrong_pin} > 63C2", "08 {wrongpin} > 63C2",

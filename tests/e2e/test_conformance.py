@@ -23,7 +23,7 @@ from tool import NO_CARD, PIN, REFUSED, USAGE, WRONG_PIN, folder, simtie
 
 PORT = 35963
 READER = {"PCSCLITE_CSOCK_NAME": "/run/pcscd/pcscd.comm"}
-FAULTS = 15        # examples that need memory or random source to fail
+FAULTS = 16        # examples that need memory or random source to fail
 TRIES_FULL = bytes.fromhex("00200001")
 KEY = "404142434445464748494A4B4C4D4E4F"  # that everybody knows
 # T=0, no other protocol, "simtie" as historical bytes.

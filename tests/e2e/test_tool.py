@@ -29,7 +29,8 @@ def whole_life():
         card.personalise("--iccid", "8949012345678901234")
         info = card.info()
         same(sorted(info), ["appletVersion", "atr", "counter", "debugStatus", "diversification",
-                            "hasCertificate", "hasKey", "iccid", "keySets", "lifecycle", "pinTries",
+                            "hasCertificate", "hasChannelKey", "hasKey", "iccid", "keySets", "lifecycle",
+                            "pinGuarded", "pinTries",
                             "pukTries", "reader", "secureChannel", "seeded"])
         same((info["keySets"], info["secureChannel"]),
              ([{"version": "30", "kind": "AES-128"}], {"protocol": "03", "options": "70"}))

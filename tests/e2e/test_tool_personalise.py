@@ -210,7 +210,7 @@ def objects_are_stored():
     with folder() as card:
         der = card.file("certificate.der", b"\x30\x82\x01\x00" + bytes(256))
         result = card.personalise("--iccid", "89490123456789012345", "--certificate", der, "--json").json
-        same(sorted(result), ["certificate", "devicePublicKey", "iccid", "lifecycle", "record"])
+        same(sorted(result), ["certificate", "channelPublicKey", "devicePublicKey", "iccid", "lifecycle", "record"])
         same(result["devicePublicKey"], json.loads(card.record.read_text())["devicePublicKey"])
         info = card.info()
         same((info["hasCertificate"], info["iccid"]), (True, "89490123456789012345"))

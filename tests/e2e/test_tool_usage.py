@@ -234,8 +234,8 @@ def every_json_is_one_object_with_known_keys():
         pin = ("--pin-file", card.pin)
         keys = {
             "info": (card("info", "--json"), ["appletVersion", "atr", "counter", "debugStatus", "diversification",
-                                              "hasCertificate", "hasKey", "keySets", "lifecycle", "pinTries",
-                                              "pukTries", "reader", "secureChannel", "seeded"]),
+                                              "hasCertificate", "hasChannelKey", "hasKey", "keySets", "lifecycle",
+                                              "pinGuarded", "pinTries", "pukTries", "reader", "secureChannel", "seeded"]),
             "status": (card("pin", "status", "--json"), ["pinTries", "pinTriesMax", "pukTries", "pukTriesMax"]),
             "verify PIN": (card("pin", "verify", *pin, "--json"), ["done"]),
             "attest": (card.attest("--json"), ["claims", "exchanges", "form", "lineBytes", "token"]),

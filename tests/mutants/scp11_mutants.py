@@ -48,4 +48,10 @@ MUTANTS = [
     ("the ephemeral key is wiped", HOST, "SCP03_REFUSED;\n\tbytes_wipe(scp11, sizeof *scp11);\n", "SCP03_REFUSED;\n", "test_scp11"),
     ("the host's point is fresh", HOST, "if (scp03_draw(ephemeral, SCP11_SCALAR_SIZE) != SCP03_OK)",
      "if (memset(ephemeral, 7, SCP11_SCALAR_SIZE) == NULL)", "test_scp11"),
+
+    # The tool
+    ("no PIN goes over the air in clear unasked", "holder.c", "(!named && !simtie_session_over_the_air(*session))", "!named", "test_nfc_pin"),
+    ("a PIN is not sent after a channel that failed", "holder.c", "\t\treturn card_failed(common, session, \"the PIN was not sent\", error);\n",
+     "\t\treturn TOOL_DONE;\n", "test_nfc_pin"),
+    ("personalisation guards the PIN when it is told to", "cmd_personalise.c", ".guard_pin = p->guard_pin,", ".guard_pin = false,", "test_nfc_pin"),
 ]

@@ -8,9 +8,7 @@ MUTANTS = [
     ("the record is on disk before the card is locked", "cmd_personalise.c",
      "\treturn write_record(p);\n}\n\n/* Takes back", "\treturn 0;\n}\n\n/* Takes back", PERSONALISE),
     ("the card is not locked before its record is on disk", "cmd_personalise.c",
-     "\terror = simtie_generate(p->session, &p->record.key);\n\tif (error == 0)\n"
      "\t\terror = simtie_store(p->session, &objects);\n",
-     "\terror = simtie_generate(p->session, &p->record.key);\n\tif (error == 0)\n"
      "\t\terror = simtie_store(p->session, &objects);\n\tif (error == 0)\n"
      "\t\tsimtie_set_lifecycle(p->session, SIMTIE_LIFECYCLE_PERSONALISED);\n", PERSONALISE),
     ("a record that could not be made durable is taken back", "cmd_personalise.c",

@@ -75,9 +75,9 @@ static void every_command_is_known(void **state)
 
 #define ROW(id, name_, handler, cla, ins, p1, p1_count, p2, p2_count, least, most, step, flags,    \
 	    secret_, secret_response_)                                                             \
-	decode_command_of((flags)&COMMAND_ATTESTATION ? APPLICATION_ATTESTATION                    \
-						      : APPLICATION_DOMAIN,                        \
-			  bytes_of((const uint8_t[]){cla, ins, 0, (uint8_t)(p2)[0]}, 4), &command);    \
+	decode_command_of(                                                                         \
+		(flags)&COMMAND_ATTESTATION ? APPLICATION_ATTESTATION : APPLICATION_DOMAIN,        \
+		bytes_of((const uint8_t[]){cla, ins, 0, (uint8_t)(p2)[0]}, 4), &command);          \
 	assert_int_equal(command.command, COMMAND_##id);                                           \
 	assert_string_equal(command.name, name_);                                                  \
 	assert_int_equal(command.secret, secret_);                                                 \
