@@ -114,6 +114,11 @@ static void test_only_a_yes_registers(void **state)
 	assert_string_equal(operator_place_verify(scene.place, CHAT, NUMBER, &token, id),
 			    "202 PENDING");
 	assert_int_equal(send(&scene, CHAT, id, "user-1"), 409);
+	/* Nor one whose token was counted, but that is no yes. */
+	scene.place->work.waited_ms = 0;
+	verified(&scene, CHAT, id);
+	change(&scene, "UPDATE verifications SET state = 4 WHERE state = 2");
+	assert_int_equal(send(&scene, CHAT, id, "user-1"), 409);
 	assert_int_equal(number(&scene, "SELECT COUNT(*) FROM registrations"), 0);
 	operator_sim_free(&scene.sim);
 }
