@@ -186,7 +186,7 @@ static int try_pins(struct provision_run *run)
 
 static const char *what_would_be_done(const struct provision_row *row)
 {
-	switch (row->state) {
+	switch (atomic_load(&row->state)) {
 	case PROVISION_STATE_FRESH:
 		return "would be provisioned, from the start";
 	case PROVISION_STATE_ASSIGNED:

@@ -273,9 +273,9 @@ static void certificates_of_another_kind(void **state)
 			scp11_certificate(bytes_of(channel.certificate, len), authority, point),
 			SCP03_CERTIFICATE);
 	channel.certificate[channel.len] = 0;
-	assert_int_equal(scp11_certificate(bytes_of(channel.certificate, channel.len + 1),
-					   authority, point),
-			 SCP03_CERTIFICATE);
+	assert_int_equal(
+		scp11_certificate(bytes_of(channel.certificate, channel.len + 1), authority, point),
+		SCP03_CERTIFICATE);
 	channel.certificate[channel.len - 1] ^= 1; /* the signature */
 	assert_int_equal(
 		scp11_certificate(bytes_of(channel.certificate, channel.len), authority, point),
