@@ -125,8 +125,9 @@ WRAP_test_selftest := $(addprefix -Wl$(comma)--wrap=,crypto_init crypto_sha256 c
 # test_vault locks memory by itself, since AddressSanitizer would not, and fails to.
 WRAP_test_vault := -Wl,--wrap=mlock
 
-# test_outbox sets the wall clock.
+# These set the wall clock.
 WRAP_test_outbox := -Wl,--wrap=clock_wall_ms
+WRAP_test_operator_retention := -Wl,--wrap=clock_wall_ms
 
 # These move the clocks.
 WRAP_test_operator_backlog := -Wl,--wrap=clock_gettime

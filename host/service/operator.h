@@ -13,6 +13,7 @@
  *   backlog_batch = 200;             0: this daemon decides no backlog
  *   refusal_ms = 25;                 a no is not sent before this
  *   retention_days = 180; verification_days = 30; credential_days = 365;
+ *   clone_days = 90;                 how long a counter value used twice is found to be a clone
  *   status_list_size = 1048576;      bits
  *   status_tick_s = 60;              a status list changes at multiples of this
  *   cache_size = 65536;              service keys kept
@@ -46,7 +47,7 @@ struct operator
 	struct simtie_service_key *_Atomic sealing;
 	struct operator_keys *keys; /* operator_keys.c */
 	long deadline_s, answer_within_ms, backlog_batch, refusal_ms;
-	long retention_days, verification_days, credential_days;
+	long retention_days, verification_days, credential_days, clone_days;
 	long status_list_size, status_tick_s, cache_size;
 	bool allow_virtual;
 	struct operator_messenger *messengers;

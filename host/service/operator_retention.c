@@ -1,10 +1,12 @@
 /*
  * Deletes what has outlived its time: decided verifications, ended registrations, notices that were
- * delivered or given up. A little at a time, so that nobody waits for it.
+ * delivered or given up, counter values too old to tell of a clone. A little at a time, so that
+ * nobody waits for it.
  */
 #include "operator.h"
 
-#define ROWS    500         /* of one transaction and table */
+#define ROWS    500 /* of one transaction and table */
+#define DAY_MS  86400000LL
 #define KEEP_MS 604800000LL /* a week: how long a notice that is done with can be looked at */
 
 int operator_retention_run(struct work *work, bool *more)
@@ -18,6 +20,10 @@ int operator_retention_run(struct work *work, bool *more)
 	static const char notices[] =
 		"DELETE FROM outbox WHERE (hi, id) IN (SELECT hi, id FROM outbox"
 		" WHERE state <> 1 AND created_at <= $1 LIMIT 500)";
+	static const char attestations[] =
+		"DELETE FROM attestations WHERE (hi, lo, card, counter) IN"
+		" (SELECT hi, lo, card, counter FROM attestations WHERE at <= $1 LIMIT 500)";
+	const struct operator* op = work->service->state;
 	const int64_t now = clock_wall_ms();
 	const struct {
 		const char *sql;
@@ -27,6 +33,7 @@ int operator_retention_run(struct work *work, bool *more)
 		{verifications, now, "table=\"verifications\""},
 		{registrations, now, "table=\"registrations\""},
 		{notices, now - KEEP_MS, "table=\"outbox\""},
+		{attestations, now - op->clone_days * DAY_MS, "table=\"attestations\""},
 	};
 
 	*more = false;

@@ -72,6 +72,7 @@ static void settings(struct operator_place *place)
 	op->retention_days = 180;
 	op->verification_days = 30;
 	op->credential_days = 365;
+	op->clone_days = 90;
 	op->status_list_size = 65536;
 	op->status_tick_s = 60;
 	op->allow_virtual = true;

@@ -35,7 +35,8 @@ CREATE TABLE stock (
 	PRIMARY KEY (hi, lo)
 );
 
--- Every counter value that a card was seen to sign, for ever: none counts twice.
+-- The counter values that a card was seen to sign: two contents under one are a clone. Rows older
+-- than a clone is looked for go; that nothing counts twice then rests on the table counters alone.
 CREATE TABLE attestations (
 	hi INTEGER NOT NULL,
 	lo INTEGER NOT NULL,
@@ -47,6 +48,7 @@ CREATE TABLE attestations (
 	at INTEGER NOT NULL,
 	PRIMARY KEY (hi, lo, card, counter)
 );
+CREATE INDEX attestations_age ON attestations (at);
 
 -- The highest counter that each service has seen of a card.
 CREATE TABLE counters (

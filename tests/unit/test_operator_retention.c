@@ -1,0 +1,126 @@
+/* What has outlived its time goes, what has not stays, and no token counts twice for it. */
+#include "operator_place.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#define CHAT   OPERATOR_PLACE_AUDIENCE
+#define NUMBER "+4915112345678"
+#define DAY_MS 86400000LL
+
+static int64_t clock_offset;
+
+int64_t __real_clock_wall_ms(void);
+int64_t __wrap_clock_wall_ms(void);
+int64_t __wrap_clock_wall_ms(void)
+{
+	return __real_clock_wall_ms() + clock_offset;
+}
+
+static void purge(struct operator_place *place)
+{
+	bool more = true;
+
+	place->work.db = place->db;
+	place->work.service = &place->service;
+	while (more) {
+		assert_int_equal(db_begin(place->db), DB_OK);
+		assert_int_equal(operator_retention_run(&place->work, &more), DB_OK);
+		assert_int_equal(db_commit(place->db), DB_OK);
+	}
+}
+
+static const char verifications[] = "SELECT COUNT(*) FROM verifications";
+static const char registrations[] = "SELECT COUNT(*) FROM registrations";
+static const char attestations[] = "SELECT COUNT(*) FROM attestations";
+
+static void assert_rows(struct operator_place *place, const char *sql, int64_t expected)
+{
+	assert_int_equal(store_place_number(place->db, sql), expected);
+}
+
+static void run(struct operator_place *place, request_handler *handler, const char *id,
+		const char *body)
+{
+	struct request request = operator_place_request(CHAT, id, body);
+	struct reply reply;
+
+	assert_int_equal(operator_place_run(place, place->db, handler, &request, &reply), DB_OK);
+	assert_in_range(reply.status, 200, 204);
+	reply_clear(&reply);
+}
+
+/* A registration that stands outlives everything; ended, it stays for retention_days. */
+static void test_in_its_time(void **state)
+{
+	struct operator_place *place = operator_place(state);
+	struct operator_sim sim;
+	struct operator_token token, other;
+	char id[VAULT_ID_TEXT_SIZE];
+
+	clock_offset = 0;
+	operator_sim_init(&sim, 1);
+	operator_place_subscriber(place, NUMBER, &sim);
+	operator_sim_attest(&sim, CHAT, 0, &token);
+	assert_string_equal(operator_place_verify(place, CHAT, NUMBER, &token, id), "200 VERIFIED");
+	run(place, operator_registration_put, id, "{\"identificationCode\":\"u-1\"}");
+	operator_sim_attest(&sim, CHAT, 0, &other);
+	assert_string_equal(operator_place_verify(place, CHAT, NUMBER, &other, NULL),
+			    "200 VERIFIED");
+	purge(place);
+	assert_rows(place, registrations, 1);
+	assert_rows(place, attestations, 2);
+	clock_offset = 91 * DAY_MS; /* past verification_days and clone_days */
+	purge(place);
+	assert_rows(place, attestations, 0);
+	assert_rows(place, registrations, 1);
+	/* The counter's row is gone: the token counts no more often for it. */
+	assert_string_equal(operator_place_verify(place, CHAT, NUMBER, &token, NULL),
+			    "200 OLD_COUNTER");
+	assert_string_equal(operator_place_verify(place, CHAT, NUMBER, &other, NULL),
+			    "200 OLD_COUNTER");
+	run(place, operator_registration_delete, id, NULL);
+	clock_offset += 179 * DAY_MS;
+	purge(place);
+	assert_rows(place, registrations, 1);
+	clock_offset += 2 * DAY_MS;
+	purge(place);
+	assert_rows(place, registrations, 0);
+	assert_rows(place, verifications, 0);
+	operator_sim_free(&sim);
+}
+
+/* More than goes in one transaction. */
+static void test_many(void **state)
+{
+	struct operator_place *place = operator_place(state);
+
+	clock_offset = 0;
+	assert_int_equal(db_begin(place->db), DB_OK);
+	for (int i = 0; i < 1200; i++)
+		assert_int_equal(
+			db_run(place->db,
+			       "INSERT INTO attestations (hi, lo, card, counter, service, digest, "
+			       "at)"
+			       " VALUES (1, 1, $1, $2, 1, $1, $3)",
+			       DB_VALUES(db_bytes(bytes_of((const uint8_t *)"card", 4)), db_int(i),
+					 db_int(i < 1100 ? 1 : clock_wall_ms())),
+			       NULL),
+			DB_OK);
+	assert_int_equal(db_commit(place->db), DB_OK);
+	purge(place);
+	assert_rows(place, attestations, 100);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		OPERATOR_PLACE_BOTH(test_in_its_time),
+		OPERATOR_PLACE_BOTH(test_many),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, operator_place_keys_make, operator_place_keys_free);
+}
