@@ -37,6 +37,13 @@ static void burst_then_rate(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(quota_take(quota, who("a"), now), 0);
 	assert_int_equal(quota_take(quota, who("a"), now), 1);
+	/* As does a short one that adds to what is there. */
+	now += SECOND;
+	assert_int_equal(quota_take(quota, who("a"), now), 0);
+	now += SECOND / 4;
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(quota_take(quota, who("a"), now), 0);
+	assert_int_equal(quota_take(quota, who("a"), now), 1);
 	quota_free(&quota);
 	assert_null(quota);
 }
