@@ -416,5 +416,6 @@ int main(void)
 		cmocka_unit_test(a_store_that_cannot_be_opened_is_said),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

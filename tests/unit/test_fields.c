@@ -293,5 +293,6 @@ int main(void)
 		cmocka_unit_test(errors_have_camaras_form),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -362,5 +362,6 @@ int main(void)
 						operator_place_postgres, operator_place_tear_down),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, operator_place_keys_make, operator_place_keys_free);
 }

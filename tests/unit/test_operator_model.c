@@ -428,5 +428,6 @@ int main(void)
 		OPERATOR_PLACE_BOTH(test_model),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, operator_place_keys_make, operator_place_keys_free);
 }

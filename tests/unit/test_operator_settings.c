@@ -201,5 +201,6 @@ int main(void)
 		cmocka_unit_test(test_reload),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, make, service_place_remove);
 }

@@ -100,5 +100,6 @@ int main(void)
 		cmocka_unit_test(a_crowd_does_not_refill_who_is_at_it),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

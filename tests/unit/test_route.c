@@ -126,5 +126,6 @@ int main(void)
 		cmocka_unit_test(roles_and_scopes_are_asked_for),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
