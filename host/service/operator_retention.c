@@ -23,6 +23,10 @@ int operator_retention_run(struct work *work, bool *more)
 	static const char attestations[] =
 		"DELETE FROM attestations WHERE (hi, lo, card, counter) IN"
 		" (SELECT hi, lo, card, counter FROM attestations WHERE at <= $1 LIMIT 500)";
+	static const char entries[] =
+		"DELETE FROM status_entries WHERE (list, idx) IN"
+		" (SELECT list, idx FROM status_entries WHERE list IN"
+		" (SELECT list FROM status_lists WHERE full_at <= $1) LIMIT 500)";
 	const struct operator* op = work->service->state;
 	const int64_t now = clock_wall_ms();
 	const struct {
@@ -34,6 +38,8 @@ int operator_retention_run(struct work *work, bool *more)
 		{registrations, now, "table=\"registrations\""},
 		{notices, now - KEEP_MS, "table=\"outbox\""},
 		{attestations, now - op->clone_days * DAY_MS, "table=\"attestations\""},
+		/* A credential ends with its day: one more, to be sure. */
+		{entries, now - (op->credential_days + 1) * DAY_MS, "table=\"status_entries\""},
 	};
 
 	*more = false;

@@ -114,11 +114,33 @@ static void test_many(void **state)
 	assert_rows(place, attestations, 100);
 }
 
+/* A status list goes when its credentials have expired, not when it is merely full. */
+static void test_status_lists(void **state)
+{
+	static const char entries[] = "SELECT COUNT(*) FROM status_entries";
+	struct operator_place *place = operator_place(state);
+	char sql[400];
+
+	clock_offset = 0;
+	snprintf(sql, sizeof(sql),
+		 "INSERT INTO status_lists (list, size, opened_at, full_at) VALUES"
+		 " (7, 64, 1, 1), (8, 64, 1, %lld), (9, 64, 1, NULL);"
+		 "INSERT INTO status_entries (list, idx) VALUES (7, 1), (7, 2), (8, 1), (9, 1)",
+		 (long long)(clock_wall_ms() - 365 * DAY_MS));
+	assert_int_equal(db_script(place->db, sql), DB_OK);
+	purge(place);
+	assert_rows(place, entries, 2);
+	clock_offset = 2 * DAY_MS;
+	purge(place);
+	assert_rows(place, entries, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		OPERATOR_PLACE_BOTH(test_in_its_time),
 		OPERATOR_PLACE_BOTH(test_many),
+		OPERATOR_PLACE_BOTH(test_status_lists),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
