@@ -61,7 +61,7 @@ int desk_run(struct desk *desk, int (*run)(struct work *work, void *context), vo
 			result = run(&work, context);
 		if (result == DB_OK)
 			result = db_commit(desk->db);
-		else
+		if (result != DB_OK)
 			db_rollback(desk->db);
 	} while (result == DB_ERR_BUSY && work.tries_left-- > 0);
 	return result;

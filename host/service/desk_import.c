@@ -75,13 +75,36 @@ static ssize_t read_part(int fd, off_t offset, uint8_t *part)
 	return got < 0 ? -1 : (ssize_t)len;
 }
 
+/* Whether a line ends where the import stands. If none does, another file came in under its name,
+ * and what is left of this one would be passed over in silence. */
+static int check_place(int fd, const char *path, off_t position)
+{
+	char last;
+	ssize_t got = position > 0 ? pread(fd, &last, 1, position - 1) : 0;
+
+	if (position == 0 || (got == 1 && last == '\n'))
+		return COMMAND_DONE;
+	if (got < 0) {
+		fprintf(stderr, "simtied operator import: %s: %s\n", path, strerror(errno));
+		return COMMAND_IO;
+	}
+	fprintf(stderr,
+		"simtied operator import: %s: another file was imported under this name; choose "
+		"one with --name\n",
+		path);
+	return COMMAND_REFUSED;
+}
+
 static int import(struct desk *desk, const char *name, const char *path, int fd)
 {
 	uint8_t *part = malloc(PART);
-	off_t position = 0, before;
+	off_t position = 0, began, before;
 	ssize_t len = 0;
 	int code = part ? send_part(desk, name, 0, bytes_of(NULL, 0), &position) : COMMAND_IO;
 
+	began = position;
+	if (code == COMMAND_DONE)
+		code = check_place(fd, path, position);
 	while (code == COMMAND_DONE && (len = read_part(fd, position, part)) > 0) {
 		before = position;
 		code = send_part(desk, name, before, bytes_of(part, (size_t)len), &position);
@@ -98,7 +121,8 @@ static int import(struct desk *desk, const char *name, const char *path, int fd)
 		code = COMMAND_IO;
 	}
 	if (code == COMMAND_DONE)
-		printf("%s: imported, %lld bytes\n", path, (long long)position);
+		printf("%s: imported, %lld bytes, %lld of them now\n", path, (long long)position,
+		       (long long)(position - began));
 	if (part)
 		bytes_wipe(part, PART);
 	free(part);
