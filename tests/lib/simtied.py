@@ -111,11 +111,14 @@ class Place:
         return token.read_bytes()
 
     def operator_config(self, name="operator", store=None, limits="", engine="", operator="", tls="",
-                        operator_name=OPERATOR, address="127.0.0.1"):
-        """Writes NAME.conf; what is given is put into the groups."""
+                        operator_name=OPERATOR, address="127.0.0.1", notify=None):
+        """Writes NAME.conf; what is given is put into the groups. notify: {audience: URL}, in place of the one
+        messenger that is told nothing."""
         own = self.pki / "operators" / operator_name
         keys = "".join(f'\t{k}_certificate = "{own}/{k}.pem";\n\t{k}_key = "{own}/{k}.key";\n'
                        for k in ("issuer", "signer", "sealing"))
+        messengers = ", ".join(f'{{ audience = "{audience}"; notify = "{url}"; }}' for audience, url in notify.items()) \
+            if notify else f'{{ audience = "{MESSENGER}"; }}'
         path = self.path / f"{name}.conf"
         path.write_text(
             f'name = "{name}";\nstore = "{store or f"sqlite:{self.path}/{name}.db"}";\n'
@@ -125,15 +128,16 @@ class Place:
             f'\tclient_ca = "{self.pki}/ca.pem";\n\tclient_crl = "{self.pki}/crl.pem";\n{tls}}};\n'
             f"limits = {{ {limits} }};\nengine = {{ {engine} }};\n"
             f'operator = {{\n\tname = "{operator_name}";\n\tbase_url = "https://localhost";\n{keys}'
-            f'\tmessengers = ( {{ audience = "{MESSENGER}"; }} );\n{operator}}};\n')
+            f'\tmessengers = ( {messengers} );\n{operator}}};\n')
         return path
 
 
 class Operator:
-    """A running `simtied operator`; `settings` as Place.operator_config()."""
+    """A running `simtied operator`; `settings` as Place.operator_config(), environment beside ours."""
 
-    def __init__(self, place, name="operator", **settings):
+    def __init__(self, place, name="operator", environment=None, **settings):
         self.place, self.name = place, name
+        self.environment = environment or {}
         self.address = settings.get("address", "127.0.0.1")
         self.config = place.operator_config(name, **settings)
         simtied("migrate", "--config", self.config)
@@ -142,7 +146,8 @@ class Operator:
 
     def start(self):
         self.process = subprocess.Popen([PROGRAM, "operator", "--config", str(self.config)], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=self.log)
+                                        stdout=subprocess.PIPE, stderr=self.log,
+                                        env={**os.environ, **self.environment})
         self.port = self._port("peers")
         self.public_port = self._port("public")
 
@@ -172,6 +177,16 @@ class Operator:
         """SIGTERM, and it must end well."""
         self.process.send_signal(signal.SIGTERM)
         self.ended(code, bound)
+
+    def kill(self):
+        """SIGKILL; again() starts another."""
+        self.process.kill()
+        self.process.wait()
+
+    def again(self):
+        """Starts another on the same store, under the same settings; the one before has ended."""
+        self.process.stdout.close()
+        self.start()
 
     def ended(self, code=DONE, bound=BOUND):
         found = self.process.wait(bound)

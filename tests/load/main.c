@@ -1,9 +1,12 @@
 /*
  * simtie-load: loads an operator with verifications that are all different and all true.
  *
- *   simtie-load records COUNT SEED                      records of COUNT SIMs with numbers, as
- * lines simtie-load run HOST PORT CERT KEY CA AUDIENCE SIMS SEED FIRST COUNT CONNECTIONS RATE
+ *   simtie-load records COUNT SEED
+ *   simtie-load bodies AUDIENCE SIMS SEED FIRST COUNT
+ *   simtie-load run HOST PORT CERT KEY CA AUDIENCE SIMS SEED FIRST COUNT CONNECTIONS RATE
  *
+ * `records` prints the records of COUNT SIMs with their numbers, a line each. `bodies` prints what
+ * `run` would send, a line each, for clients that do more with it.
  * `run` sends COUNT verifications over SIMS SIMs by turns, their counters from FIRST on, and prints
  * one line of JSON: how many a second, the times' quantiles in microseconds, what was answered.
  * RATE 0 is as fast as it goes. CERT, KEY, CA are PEM files.
@@ -52,21 +55,52 @@ struct plan {
 	size_t count;
 };
 
+#define BODY_SIZE 2200
+
+static int body_text(const char *audience, const struct load_sim *sim, uint32_t index,
+		     uint32_t counter, char body[static BODY_SIZE])
+{
+	uint8_t nonce[16], token[SIMTIE_TOKEN_MAX];
+	char number[LOAD_TEXT_SIZE], nonce_text[32], token_text[2048];
+	size_t token_len;
+
+	load_sim_number(index, number);
+	load_sim_attest(sim, audience, counter, nonce, token, &token_len);
+	nonce_text[base64url_write(bytes_of(nonce, sizeof(nonce)), nonce_text)] = '\0';
+	token_text[base64url_write(bytes_of(token, token_len), token_text)] = '\0';
+	return snprintf(body, BODY_SIZE,
+			"{\"phoneNumber\":\"%s\",\"nonce\":\"%s\",\"attestation\":\"%s\"}", number,
+			nonce_text, token_text);
+}
+
+/* What is sent over the SIMs by turns, the first of all, then the second … */
+static int bodies(const char *audience, uint32_t sims, const char *seed, uint32_t first,
+		  size_t count)
+{
+	struct load_sim *all = calloc(sims, sizeof(*all));
+	const bool made = all != NULL;
+	char body[BODY_SIZE];
+
+	for (uint32_t i = 0; all && i < sims; i++)
+		load_sim_make(&all[i], seed, i, audience);
+	for (size_t i = 0; all && i < count; i++) {
+		uint32_t index = (uint32_t)(i % sims);
+
+		body_text(audience, &all[index], index, first + (uint32_t)(i / sims), body);
+		puts(body);
+	}
+	for (uint32_t i = 0; all && i < sims; i++)
+		EVP_PKEY_free(all[i].service);
+	free(all);
+	return made && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 static char *request_text(const struct plan *plan, const struct load_sim *sim, uint32_t index,
 			  uint32_t counter, size_t *len)
 {
-	uint8_t nonce[16], token[SIMTIE_TOKEN_MAX];
-	char number[LOAD_TEXT_SIZE], nonce_text[32], token_text[2048], body[2200], *text;
-	size_t token_len;
-	int body_len;
+	char body[BODY_SIZE], *text;
+	const int body_len = body_text(plan->audience, sim, index, counter, body);
 
-	load_sim_number(index, number);
-	load_sim_attest(sim, plan->audience, counter, nonce, token, &token_len);
-	nonce_text[base64url_write(bytes_of(nonce, sizeof(nonce)), nonce_text)] = '\0';
-	token_text[base64url_write(bytes_of(token, token_len), token_text)] = '\0';
-	body_len = snprintf(body, sizeof(body),
-			    "{\"phoneNumber\":\"%s\",\"nonce\":\"%s\",\"attestation\":\"%s\"}",
-			    number, nonce_text, token_text);
 	*len = (size_t)asprintf(&text,
 				"POST /v1/verifications HTTP/1.1\r\nHost: %s\r\n"
 				"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
@@ -160,9 +194,13 @@ int main(int argc, char **argv)
 {
 	if (argc == 4 && strcmp(argv[1], "records") == 0)
 		return records((uint32_t)strtoul(argv[2], NULL, 10), argv[3]);
+	if (argc == 7 && strcmp(argv[1], "bodies") == 0)
+		return bodies(argv[2], (uint32_t)strtoul(argv[3], NULL, 10), argv[4],
+			      (uint32_t)strtoul(argv[5], NULL, 10), strtoul(argv[6], NULL, 10));
 	if (argc == 14 && strcmp(argv[1], "run") == 0)
 		return run(argv + 2);
 	fputs("Usage: simtie-load records COUNT SEED\n"
+	      "       simtie-load bodies AUDIENCE SIMS SEED FIRST COUNT\n"
 	      "       simtie-load run HOST PORT CERT KEY CA AUDIENCE SIMS SEED FIRST COUNT "
 	      "CONNECTIONS RATE\n",
 	      stderr);
