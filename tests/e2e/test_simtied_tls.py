@@ -108,7 +108,8 @@ def a_reload_takes_new_lists_and_ends_old_connections():
     with Place() as place:
         pair = place.issue("late", GOOD)
         place.revoke()
-        with Operator(place) as operator:
+        # Idle for longer than anybody here waits: it is the reload that closes.
+        with Operator(place, limits="idle_ms = 60000;") as operator:
             context = operator.context(pair)
             with operator.connect(context=context) as wire, operator.connect(context=context) as silent:
                 wire.sendall(message("GET", PATH))
