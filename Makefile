@@ -206,7 +206,7 @@ fuzz: fuzzers ## fuzz each target for FUZZ_SECONDS (60) from its corpus
 # ---- A first look ----
 
 .PHONY: demo
-demo: ## install what is missing, build, and show a virtual SIM attesting through PC/SC
+demo: ## install what is missing, build, and show SIMs, operators and a messenger at work
 	@.ci/install build run
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@B=$(B) host/demo/demo

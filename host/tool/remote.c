@@ -79,7 +79,7 @@ int remote_challenge(struct remote *remote, const json_t *body, const char *purp
 	if (!audience || !*audience || strlen(audience) > SIMTIE_AUDIENCE_MAX || !asked ||
 	    strcmp(asked, purpose) != 0 || len < SIMTIE_NONCE_MIN || len > SIMTIE_NONCE_MAX)
 		return card_refused(&remote->common, TOOL_IO, "UNEXPECTED",
-				    "the server gave no challenge for a %s", purpose);
+				    "the server gave no challenge of purpose %s", purpose);
 	remote->nonce_len = (size_t)len;
 	output_safe(audience, safe, sizeof(safe));
 	if (remote->expected && strcmp(remote->expected, audience) != 0)
@@ -88,7 +88,7 @@ int remote_challenge(struct remote *remote, const json_t *body, const char *purp
 				    "audience %s, not for the expected one",
 				    safe);
 	memcpy(remote->audience, audience, strlen(audience) + 1);
-	remote_say("the SIM is to sign a %s for %s", purpose, safe);
+	remote_say("the SIM is to sign for %s, purpose %s", safe, purpose);
 	return TOOL_DONE;
 }
 
