@@ -31,7 +31,7 @@ FW_OBJ := $(patsubst %.c,$(FW)/obj/%.o,$(FW_SRC))
 
 # Those of the library's files that mbedtls_config.h needs; some are in 2.28 or in 3.6 alone.
 FW_TLS := aes asn1parse asn1write bignum bignum_core bignum_mod bignum_mod_raw block_cipher cipher \
-	  cipher_wrap cmac constant_time ecdsa ecp ecp_curves ecp_curves_new hmac_drbg md platform \
+	  cipher_wrap cmac constant_time ecdh ecdsa ecp ecp_curves ecp_curves_new hmac_drbg md platform \
 	  platform_util psa_crypto psa_crypto_aead psa_crypto_cipher psa_crypto_client \
 	  psa_crypto_driver_wrappers psa_crypto_driver_wrappers_no_static psa_crypto_ecp \
 	  psa_crypto_hash psa_crypto_mac psa_crypto_slot_management psa_util sha256
