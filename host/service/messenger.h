@@ -25,7 +25,7 @@
 struct messenger_operator {
 	const char *name; /* issuer of its notices, and the name in its certificate */
 	const char *url;  /* "https://HOST:PORT", without a path's end */
-	/* Read each once per use, as those of struct operator. */
+	/* Read each once per use, as those of struct operator_state. */
 	struct simtie_service_key *_Atomic issuer; /* credentials */
 	struct simtie_service_key *_Atomic signer; /* notices */
 };

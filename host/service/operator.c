@@ -51,7 +51,7 @@ static const struct task tasks[] = {
 	{"retention", RETENTION_MS, operator_retention_run},
 };
 
-static int read_text(struct operator* op, const char *name, const char **value)
+static int read_text(struct operator_state *op, const char *name, const char **value)
 {
 	struct config *config = op->service->config;
 
@@ -63,7 +63,7 @@ static int read_text(struct operator* op, const char *name, const char **value)
 	return -1;
 }
 
-static int read_numbers(struct operator* op)
+static int read_numbers(struct operator_state *op)
 {
 	const struct {
 		const char *name;
@@ -90,13 +90,21 @@ static int read_numbers(struct operator* op)
 				  numbers[i].max, numbers[i].at))
 			return -1;
 	}
-	if (op->status_list_size % 8 == 0)
-		return 0;
-	fprintf(stderr, "simtied: %s: status_list_size must be a multiple of 8\n", config->path);
-	return -1;
+	if (op->status_list_size % 8 != 0) {
+		fprintf(stderr, "simtied: %s: status_list_size must be a multiple of 8\n",
+			config->path);
+		return -1;
+	}
+	/* A registration rests on the row of its attestation. */
+	if (op->clone_days < op->verification_days) {
+		fprintf(stderr, "simtied: %s: clone_days must not be less than verification_days\n",
+			config->path);
+		return -1;
+	}
+	return 0;
 }
 
-static int read_messengers(struct operator* op)
+static int read_messengers(struct operator_state *op)
 {
 	struct config *config = op->service->config;
 	config_setting_t *list = NULL;
@@ -125,7 +133,7 @@ static int read_messengers(struct operator* op)
 	return 0;
 }
 
-static int read_settings(struct operator* op)
+static int read_settings(struct operator_state *op)
 {
 	struct config *config = op->service->config;
 	char uri[SIMTIE_STATUS_URI_MAX + 1];
@@ -144,7 +152,7 @@ static int read_settings(struct operator* op)
 
 static void operator_close(void *state)
 {
-	struct operator* op = state;
+	struct operator_state *op = state;
 
 	if (!op)
 		return;
@@ -158,7 +166,7 @@ static void operator_close(void *state)
 
 static int operator_open(struct service *service, void **state)
 {
-	struct operator* op = calloc(1, sizeof(*op));
+	struct operator_state *op = calloc(1, sizeof(*op));
 
 	*state = NULL;
 	if (!op)

@@ -35,8 +35,7 @@ struct operator_messenger {
 	const char *notify; /* or NULL: it is told nothing */
 };
 
-struct operator
-{
+struct operator_state {
 	struct service *service;
 	const char *name;
 	const char *base_url;
@@ -57,7 +56,7 @@ struct operator
 	struct operator_status_cache *status; /* signed status lists (operator_status.c) */
 };
 
-static inline struct operator* operator_of(const struct work *work)
+static inline struct operator_state *operator_of(const struct work *work)
 {
 	return work->service->state;
 }
@@ -117,7 +116,7 @@ int operator_status_revoke(struct work *work, int64_t list, int64_t index);
 /* Sets those of all credentials that a subscriber's verifications and registrations have. */
 int operator_status_revoke_all(struct work *work, const struct vault_index *subscriber);
 /* "BASE/v1/status/LIST". False: the base is too long. */
-bool operator_status_uri(const struct operator* op, int64_t list,
+bool operator_status_uri(const struct operator_state *op, int64_t list,
 			 char uri[static SIMTIE_STATUS_URI_MAX + 1]);
 /* Opens the next list before draws begin to meet what is drawn. */
 int operator_status_run(struct work *work, bool *more);
@@ -125,8 +124,8 @@ struct operator_status_cache *operator_status_new(void);
 void operator_status_free(struct operator_status_cache **cache);
 
 /* Reads the six files into op: 0, or -1 with a sentence on standard error, op as before. */
-int operator_keys_read(struct operator* op);
-void operator_keys_free(struct operator* op);
+int operator_keys_read(struct operator_state *op);
+void operator_keys_free(struct operator_state *op);
 
 /* Decides pending verifications, oldest deadline first (operator_backlog.c). */
 int operator_backlog_run(struct work *work, bool *more);

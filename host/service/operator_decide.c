@@ -14,7 +14,7 @@
 
 #define DAY_S 86400
 
-static struct simtie_policy policy_of(const struct operator* op,
+static struct simtie_policy policy_of(const struct operator_state *op,
 				      const struct decide_request *request)
 {
 	return (struct simtie_policy){
@@ -26,7 +26,7 @@ static struct simtie_policy policy_of(const struct operator* op,
 	};
 }
 
-enum simtie_refusal operator_decide_token(const struct operator* op,
+enum simtie_refusal operator_decide_token(const struct operator_state *op,
 					  const struct decide_request *request)
 {
 	const struct simtie_policy policy = policy_of(op, request);
@@ -36,7 +36,7 @@ enum simtie_refusal operator_decide_token(const struct operator* op,
 }
 
 /* Verifies under the card's key. False: the library failed. */
-static bool token_holds(struct operator* op, const struct decide_request *request,
+static bool token_holds(struct operator_state *op, const struct decide_request *request,
 			const struct simtie_card_key *key, bool may,
 			uint8_t service_public[static SIMTIE_POINT_SIZE], uint32_t *counter,
 			bool *holds)
@@ -175,7 +175,7 @@ static int credential_issue(struct work *work, const struct decide_request *requ
 			    const uint8_t service_public[static SIMTIE_POINT_SIZE],
 			    struct decision *decision)
 {
-	const struct operator* op = operator_of(work);
+	const struct operator_state *op = operator_of(work);
 	struct simtie_credential credential = {.not_before = clock_wall_ms() / 1000};
 	int result = operator_status_draw(work, &decision->status_list, &decision->status_index);
 

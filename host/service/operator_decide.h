@@ -43,7 +43,7 @@ struct decision {
 };
 
 /* 1 of the above: SIMTIE_ACCEPTED when the token may be looked at further. */
-enum simtie_refusal operator_decide_token(const struct operator* op,
+enum simtie_refusal operator_decide_token(const struct operator_state *op,
 					  const struct decide_request *request);
 
 /*

@@ -30,7 +30,7 @@
 
 struct event {
 	struct work *work;
-	const struct operator* op;
+	const struct operator_state *op;
 	enum simtie_event kind;
 	const char *iccid;  /* of the new card, or NULL */
 	const char *reason; /* or NULL */

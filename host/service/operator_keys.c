@@ -36,14 +36,15 @@ struct place {
 	struct simtie_service_key *_Atomic *key_at;
 };
 
-static void places(struct operator* op, struct place out[static KEY_SETTINGS])
+static void places(struct operator_state *op, struct place out[static KEY_SETTINGS])
 {
 	out[0] = (struct place){"issuer_certificate", "issuer_key", &op->issuer};
 	out[1] = (struct place){"signer_certificate", "signer_key", &op->signer};
 	out[SEALING] = (struct place){"sealing_certificate", "sealing_key", &op->sealing};
 }
 
-static int read_one(struct operator* op, const struct place *place, struct simtie_service_key **key)
+static int read_one(struct operator_state *op, const struct place *place,
+		    struct simtie_service_key **key)
 {
 	struct config *config = op->service->config;
 	config_setting_t *group = config_role(config);
@@ -69,7 +70,7 @@ static int read_one(struct operator* op, const struct place *place, struct simti
 
 /* The sealing certificate as others get it: its own block written anew, never the file, which may
  * hold the private key as well. NULL: it cannot be read. malloc()ed. */
-static char *sealing_text(const struct operator* op)
+static char *sealing_text(const struct operator_state *op)
 {
 	const char *path = NULL;
 	X509 *certificate = NULL;
@@ -119,7 +120,8 @@ static struct operator_keys *keys_new(void)
 	return keys;
 }
 
-static void keys_swap(struct operator* op, struct simtie_service_key *keys[static KEY_SETTINGS],
+static void keys_swap(struct operator_state *op,
+		      struct simtie_service_key *keys[static KEY_SETTINGS],
 		      struct retired *retired[static KEY_SETTINGS], char **text)
 {
 	struct place place[KEY_SETTINGS];
@@ -143,7 +145,7 @@ static void keys_swap(struct operator* op, struct simtie_service_key *keys[stati
 	free(old);
 }
 
-int operator_keys_read(struct operator* op)
+int operator_keys_read(struct operator_state *op)
 {
 	struct simtie_service_key *keys[KEY_SETTINGS] = {NULL};
 	struct retired *retired[KEY_SETTINGS] = {NULL};
@@ -173,7 +175,7 @@ out:
 	return result;
 }
 
-void operator_keys_free(struct operator* op)
+void operator_keys_free(struct operator_state *op)
 {
 	struct place place[KEY_SETTINGS];
 

@@ -63,7 +63,7 @@ static bool nonce_good(const struct vault *vault, struct bytes nonce)
 
 int operator_me_challenge(struct work *work, const struct request *request, struct reply *reply)
 {
-	const struct operator* op = work->service->state;
+	const struct operator_state *op = work->service->state;
 	uint8_t nonce[NONCE_SIZE];
 	char text[BASE64URL_LEN(NONCE_SIZE) + 1];
 
@@ -144,17 +144,18 @@ static int show(struct work *work, const struct vault_index *index, struct reply
 /* ---- The request ---- */
 
 /* Who is not who she says learns no more than a messenger would. */
-static int refuse(const struct operator* op, struct reply *reply)
+static int refuse(const struct operator_state *op, struct reply *reply)
 {
+	reply_error(reply, 403, "PERMISSION_DENIED",
+		    "This attestation does not prove that the number is yours, or was used before. "
+		    "Ask for a new challenge.");
 	reply->not_before_ms = (unsigned)op->refusal_ms;
-	return reply_error(reply, 403, "PERMISSION_DENIED",
-			   "This attestation does not prove that the number is yours, or was used "
-			   "before. Ask for a new challenge.");
+	return DB_OK;
 }
 
 static int prove(struct work *work, const struct decide_request *asked, struct reply *reply)
 {
-	const struct operator* op = work->service->state;
+	const struct operator_state *op = work->service->state;
 	struct subscriber subscriber;
 	struct decision decision = {.reason = REASON_NONE};
 	uint8_t service_public[SIMTIE_POINT_SIZE];
@@ -175,7 +176,7 @@ static int prove(struct work *work, const struct decide_request *asked, struct r
 
 int operator_me_registrations(struct work *work, const struct request *request, struct reply *reply)
 {
-	const struct operator* op = work->service->state;
+	const struct operator_state *op = work->service->state;
 	struct field_bytes nonce = {.len = 0}, token = {.len = 0};
 	const char *number = NULL;
 	const struct field fields[] = {

@@ -67,7 +67,7 @@ static void answered(void *context, const struct client_answer *answer)
 		settled(&flight->job, DB_ERR_BUSY);
 }
 
-static const char *address_of(const struct operator* op, const char *audience)
+static const char *address_of(const struct operator_state *op, const char *audience)
 {
 	for (size_t i = 0; i < op->messenger_count; i++)
 		if (strcmp(op->messengers[i].audience, audience) == 0)
@@ -76,7 +76,7 @@ static const char *address_of(const struct operator* op, const char *audience)
 }
 
 /* The token of a notice, malloc()ed; NULL: the library failed. */
-static char *notice_text(const struct operator* op, const struct outbox_entry *entry)
+static char *notice_text(const struct operator_state *op, const struct outbox_entry *entry)
 {
 	struct simtie_notice notice = {.event = entry->event, .issued_at = clock_wall_ms() / 1000};
 	char id[VAULT_ID_TEXT_SIZE], registration[VAULT_ID_TEXT_SIZE], *jwt = NULL;
@@ -91,7 +91,7 @@ static char *notice_text(const struct operator* op, const struct outbox_entry *e
 }
 
 /* Sends one. False: it could not be sent off, and `error` says why. */
-static bool launch(struct operator* op, const struct outbox_entry *entry, const char **error)
+static bool launch(struct operator_state *op, const struct outbox_entry *entry, const char **error)
 {
 	const char *url = address_of(op, entry->audience);
 	struct flight *flight = url ? calloc(1, sizeof(*flight)) : NULL;
@@ -129,7 +129,7 @@ static bool launch(struct operator* op, const struct outbox_entry *entry, const 
 
 int operator_outbox_run(struct work *work, bool *more)
 {
-	struct operator* op = work->service->state;
+	struct operator_state *op = work->service->state;
 	const unsigned flights = atomic_load(&op->outbox->flights);
 	struct outbox_entry entries[FLIGHTS_MAX];
 	size_t room = flights < FLIGHTS_MAX ? FLIGHTS_MAX - flights : 0, count = 0;

@@ -28,7 +28,7 @@
 /* An import and how far it has come. */
 struct import {
 	struct work *work;
-	const struct operator* op;
+	const struct operator_state *op;
 	char name[NAME_MAX_IMPORT + 1];
 	int64_t offset;   /* of this part in its file, bytes */
 	int64_t position; /* bytes of the file that are in */

@@ -27,7 +27,7 @@ int operator_retention_run(struct work *work, bool *more)
 		"DELETE FROM status_entries WHERE (list, idx) IN"
 		" (SELECT list, idx FROM status_entries WHERE list IN"
 		" (SELECT list FROM status_lists WHERE full_at <= $1) LIMIT 500)";
-	const struct operator* op = work->service->state;
+	const struct operator_state *op = work->service->state;
 	const int64_t now = clock_wall_ms();
 	const struct {
 		const char *sql;

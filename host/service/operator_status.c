@@ -51,7 +51,7 @@ void operator_status_free(struct operator_status_cache **cache)
 	*cache = NULL;
 }
 
-bool operator_status_uri(const struct operator* op, int64_t list,
+bool operator_status_uri(const struct operator_state *op, int64_t list,
 			 char uri[static SIMTIE_STATUS_URI_MAX + 1])
 {
 	const int len = snprintf(uri, SIMTIE_STATUS_URI_MAX + 1, "%s/v1/status/%lld", op->base_url,
@@ -205,7 +205,7 @@ static int read_bits(struct work *work, int64_t list, int64_t tick_ms, uint8_t *
 static int publish(struct work *work, int64_t list, int64_t tick_ms, char **jwt)
 {
 	static const char look[] = "SELECT size FROM status_lists WHERE list = $1";
-	const struct operator* op = operator_of(work);
+	const struct operator_state *op = operator_of(work);
 	char uri[SIMTIE_STATUS_URI_MAX + 1];
 	uint8_t *bits;
 	int64_t size;
@@ -271,7 +271,7 @@ static int64_t list_number(const char *text)
 
 int operator_status_get(struct work *work, const struct request *request, struct reply *reply)
 {
-	const struct operator* op = operator_of(work);
+	const struct operator_state *op = operator_of(work);
 	const int64_t tick = op->status_tick_s * 1000;
 	const int64_t tick_ms = clock_wall_ms() / tick * tick;
 	const int64_t list = list_number(request->segment[0]);

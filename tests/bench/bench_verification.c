@@ -207,9 +207,9 @@ static struct simtie_service_key *key_make(const char *name)
 	return read;
 }
 
-static void operator_make(struct operator* op, struct service *service)
+static void operator_make(struct operator_state *op, struct service *service)
 {
-	*op = (struct operator){
+	*op = (struct operator_state){
 		.service = service,
 		.name = "mno.example",
 		.base_url = "https://mno.example",
@@ -337,7 +337,7 @@ int main(int argc, char **argv)
 	const int rounds = argc > 1 ? atoi(argv[1]) : 20;
 	const unsigned batch = argc > 2 ? (unsigned)atoi(argv[2]) : 64;
 	static struct figure bare_verify, first, cached;
-	static struct operator op;
+	static struct operator_state op;
 	static struct service service;
 	struct work work = {.service = &service, .chain = "bench/0", .tries_left = 5};
 	char where[80], detail[DB_DETAIL_MAX], command[64];

@@ -57,7 +57,7 @@ const struct simtie_service_key *operator_place_signer(void)
 
 static void settings(struct operator_place *place)
 {
-	struct operator* op = & place->op;
+	struct operator_state *op = &place->op;
 
 	op->service = &place->service;
 	op->name = "mno.example";

@@ -16,7 +16,7 @@ struct operator_place {
 	const struct store_place *store;
 	struct db *db; /* of the test's own thread */
 	struct service service;
-	struct operator op;
+	struct operator_state op;
 	struct work work; /* of the last request; waited_ms and tries_left are what the next gets */
 };
 

@@ -28,6 +28,9 @@ static struct request admin(const char *number, const char *body)
 	return request;
 }
 
+/* What the last answer was held back for, ms. */
+static unsigned held_back;
+
 /* Runs a handler; what its answer says in a word, and the body as text. */
 static const char *run(struct operator_place *place, request_handler *handler,
 		       const struct request *request, char *body, size_t size)
@@ -38,6 +41,7 @@ static const char *run(struct operator_place *place, request_handler *handler,
 
 	assert_int_equal(operator_place_run(place, place->db, handler, request, &reply), DB_OK);
 	word = operator_place_word(&reply);
+	held_back = reply.not_before_ms;
 	if (body) {
 		if (reply.body)
 			len = json_dumpb(reply.body, body, size - 1, JSON_COMPACT);
@@ -310,8 +314,11 @@ static void test_sees_her_records(void **state)
 	json_decref(root);
 	/* Another's number, a token made for a registration, somebody's own nonce: no. */
 	challenge(place, nonce);
+	assert_int_equal(held_back, 0);
+	place->op.refusal_ms = 25;
 	assert_string_equal(ask(place, &stranger, NUMBER, nonce, PURPOSE_GENERIC, answer, 4096),
 			    "403 PERMISSION_DENIED");
+	assert_int_equal(held_back, 25);
 	challenge(place, nonce);
 	assert_string_equal(ask(place, &sim, NUMBER, nonce, PURPOSE_REGISTRATION, answer, 4096),
 			    "403 PERMISSION_DENIED");

@@ -88,6 +88,8 @@ static void test_what_it_needs(void **state)
 	assert_int_equal(opens("", "status_list_size = 100;\n"), -1);
 	assert_int_equal(opens("", "status_list_size = 128;\n"), 0);
 	assert_int_equal(opens("", "deadline_s = 0;\n"), -1);
+	assert_int_equal(opens("", "clone_days = 29;\n"), -1); /* under verification_days */
+	assert_int_equal(opens("", "clone_days = 30;\n"), 0);
 	assert_int_equal(opens("", "backlog_batch = 1001;\n"), -1);
 	assert_int_equal(opens("", "messengers = ( { notify = \"https://x\"; } );\n"), -1);
 	assert_int_equal(opens("", "messengers = ( { audience = \"chat.example\"; } );\n"), 0);
@@ -96,7 +98,7 @@ static void test_what_it_needs(void **state)
 static void test_settings_arrive(void **state)
 {
 	struct service service = {.role = &role_operator};
-	struct operator* op;
+	struct operator_state *op;
 	void *made;
 
 	(void)state;
@@ -151,7 +153,7 @@ static void test_reload(void **state)
 {
 	struct service service = {.role = &role_operator};
 	struct simtie_service_key *before;
-	struct operator* op;
+	struct operator_state *op;
 	char *first, *second;
 
 	(void)state;
