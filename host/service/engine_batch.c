@@ -2,7 +2,8 @@
  * A batch of jobs: one transaction when all goes well, and as few as it takes when not.
  *
  * One bad job is taken out and run by itself, the others go on together; after a few such ones each
- * runs by itself, so that nobody can make a batch run more than a few times over.
+ * runs by itself, so that nobody can make a batch run more than a few times over. A store that
+ * cannot be had fails all of them at once: if each waited for it, the last would wait for minutes.
  */
 #include "engine_internal.h"
 
@@ -64,30 +65,32 @@ static int run_alone(struct engine_thread *thread, struct job *job)
 	return result;
 }
 
-/* All of them in one transaction. *bad is the one that failed, or count: the store did. *known is
- * false when they may be committed nevertheless. */
-static int run_together(struct engine_thread *thread, struct job **jobs, size_t count, size_t *bad,
-			bool *known)
-{
-	int result = db_begin(thread->db);
+/* How far a group came. */
+enum reached {
+	REACHED_NOTHING, /* the store could not be had */
+	REACHED_JOB,     /* the one at `bad` failed */
+	REACHED_COMMIT,  /* it failed */
+	REACHED_END,     /* all are committed, or may be */
+};
 
-	*bad = count;
-	*known = true;
-	if (result != DB_OK) {
-		engine_note(thread, result);
-		return result;
+/* All of them in one transaction. */
+static enum reached run_together(struct engine_thread *thread, struct job **jobs, size_t count,
+				 size_t *bad, int *result)
+{
+	*result = db_begin(thread->db);
+	if (*result != DB_OK) {
+		engine_note(thread, *result);
+		return REACHED_NOTHING;
 	}
-	for (size_t i = 0; i < count; i++) {
-		result = run(thread, jobs[i], ENGINE_TRIES);
-		if (result != DB_OK) {
+	for (*bad = 0; *bad < count; ++*bad) {
+		*result = run(thread, jobs[*bad], ENGINE_TRIES);
+		if (*result != DB_OK) {
 			db_rollback(thread->db);
-			*bad = i;
-			return result;
+			return REACHED_JOB;
 		}
 	}
-	result = commit(thread);
-	*known = result != DB_ERR_GONE;
-	return result;
+	*result = commit(thread);
+	return *result == DB_OK || *result == DB_ERR_GONE ? REACHED_END : REACHED_COMMIT;
 }
 
 /* Jobs that have their result, told after the turn was given back. */
@@ -103,24 +106,27 @@ static void tell(struct told *told, struct job *job, int result)
 	told->results[told->count++] = result;
 }
 
+static void tell_all(struct told *told, struct job **jobs, size_t count, int result)
+{
+	for (size_t i = 0; i < count; i++)
+		tell(told, jobs[i], result);
+}
+
 static void run_all(struct engine_thread *thread, struct job **jobs, size_t count,
 		    struct told *told)
 {
-	unsigned regroups = 0;
-
-	while (count > 1 && regroups < ENGINE_REGROUPS) {
-		bool known;
+	for (unsigned regroups = 0; count > 1 && regroups < ENGINE_REGROUPS; regroups++) {
 		size_t bad;
-		int result = run_together(thread, jobs, count, &bad, &known);
+		int result;
+		enum reached reached = run_together(thread, jobs, count, &bad, &result);
 
-		if (result == DB_OK || !known) {
-			for (size_t i = 0; i < count; i++)
-				tell(told, jobs[i], result);
+		if (reached == REACHED_END ||
+		    (reached == REACHED_NOTHING && regroups + 1 == ENGINE_REGROUPS)) {
+			tell_all(told, jobs, count, result);
 			return;
 		}
-		regroups++;
-		if (bad == count) {
-			engine_back_off(thread, regroups);
+		if (reached != REACHED_JOB) {
+			engine_back_off(thread, regroups + 1);
 			continue;
 		}
 		tell(told, jobs[bad], run_alone(thread, jobs[bad]));
