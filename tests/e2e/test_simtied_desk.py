@@ -327,7 +327,7 @@ def key_ids(store):
 @on_each_store
 def a_store_is_sealed_anew_while_it_serves_and_the_old_key_can_go(place, store):
     with Operator(place, store=store.where, operator=VIRTUAL, notify=DEAF) as operator:
-        sims = Fleet(place, operator, 40)
+        sims = Fleet(place, operator, 400)
         keys = operator.place.path / "store.keys"
         identity = register(operator, sims.bodies(1)[0], "code")
         same(fleet.outcome(sims.run(operator, 600)), {"200 VERIFIED": 600})
@@ -359,7 +359,7 @@ def a_store_is_sealed_anew_while_it_serves_and_the_old_key_can_go(place, store):
         answer = operator.request("GET", f"/v1/verifications/{identity}").json
         same((answer["status"], len(answer["credential"]) > 100), ("VERIFIED", True))
         same(desk(operator, "outbox")[0].count(MESSENGER), 2)
-        same(fleet.outcome(sims.run(operator, 40)), {"200 VERIFIED": 40})
+        same(fleet.outcome(sims.run(operator, 400)), {"200 VERIFIED": 400})
 
         # The other way round, without the key that is needed: said so, and nothing made up.
         kept = keys.read_text()
