@@ -52,7 +52,7 @@ static bool again(struct messenger_row *row)
 /* A yes is believed when its certificate is this operator's, is for us, and its key signed this
  * attestation to this challenge. */
 static bool holds(const struct messenger *messenger, const struct messenger_operator *to,
-		  const struct messenger_row *row, struct bytes credential)
+		  struct messenger_row *row, struct bytes credential)
 {
 	const struct messenger_secret *secret = &row->secret;
 	const struct simtie_policy policy = {
@@ -63,11 +63,17 @@ static bool holds(const struct messenger *messenger, const struct messenger_oper
 		.allow_virtual = messenger->allow_virtual,
 	};
 	struct simtie_credential opened;
+	struct vault_index sim = {0, 0};
 	enum simtie_refusal refusal;
 
-	return simtie_credential_accept(to->issuer, &policy, clock_wall_ms() / 1000, credential.ptr,
-					credential.len, secret->token, secret->token_len, &opened,
-					&refusal) == SIMTIE_SERVICE_OK;
+	row->has_sim =
+		simtie_credential_accept(
+			to->issuer, &policy, clock_wall_ms() / 1000, credential.ptr, credential.len,
+			secret->token, secret->token_len, &opened, &refusal) == SIMTIE_SERVICE_OK &&
+		vault_index(messenger->service->vault, "service key",
+			    bytes_of(opened.service_public, sizeof(opened.service_public)), &sim);
+	memcpy(row->sim, &sim, sizeof(row->sim));
+	return row->has_sim;
 }
 
 static bool draw_code(char code[static MESSENGER_CODE_SIZE])

@@ -72,29 +72,43 @@ static int remember(struct work *work, const struct simtie_notice *notice, bool 
 	return result;
 }
 
-/* A registration that stands, or may stand already for the operator while its acknowledgement is
- * under way. One that was suspended and is resumed stays to be verified again. */
+static int end_one(struct work *work, struct messenger_row *row, enum messenger_reason reason)
+{
+	const struct messenger_at before = messenger_row_at(row);
+	bool changed;
+	int result;
+
+	messenger_row_settle(row, MESSENGER_REVERIFICATION_REQUIRED, reason);
+	result = messenger_row_update(work, row, before, &changed);
+	return result == DB_OK && !changed ? DB_ERR_BUSY : result; /* look at it once more */
+}
+
+/* All that this SIM has registered is to be verified again, not the one alone that the notice
+ * names: for the operator each registration took the place of the one before, and whose
+ * acknowledgement came last is no matter of which it keeps. What was suspended and is resumed stays
+ * so. */
 static int apply(struct work *work, const struct simtie_notice *notice, struct reply *reply)
 {
 	const enum messenger_reason reason = reason_of(notice->event);
 	struct messenger_row row;
-	struct messenger_at before;
-	bool found, changed = true;
+	uint8_t sim[MESSENGER_SIM_SIZE];
+	bool found;
 	int result = messenger_row_find_verification(work, notice->issuer, notice->registration,
 						     &row, &found);
 
-	if (result != DB_OK || !found)
+	if (result != DB_OK || !found || !row.has_sim || reason == MESSENGER_REASON_NONE)
 		return result;
-	before = messenger_row_at(&row);
-	if (reason != MESSENGER_REASON_NONE &&
-	    (row.state == MESSENGER_REGISTERED || row.step == STEP_REPORT)) {
-		messenger_row_settle(&row, MESSENGER_REVERIFICATION_REQUIRED, reason);
-		result = messenger_row_update(work, &row, before, &changed);
+	memcpy(sim, row.sim, sizeof(sim));
+	result = messenger_row_find_standing(work, sim, &row, &found);
+	while (result == DB_OK && found) {
 		reply->count = "registrations";
 		reply->count_labels = "state=\"reverification_required\"";
+		result = end_one(work, &row, reason);
+		if (result == DB_OK)
+			result = messenger_row_find_standing(work, sim, &row, &found);
 	}
 	bytes_wipe(&row, sizeof(row));
-	return result == DB_OK && !changed ? DB_ERR_BUSY : result; /* look at it once more */
+	return result;
 }
 
 int messenger_notice_post(struct work *work, const struct request *request, struct reply *reply)

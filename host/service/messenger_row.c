@@ -17,7 +17,7 @@ static const char table[] = "registrations";
 
 #define COLUMNS                                                                                    \
 	"hi, lo, state, step, reason, from_at, boot, boot_ms, changed_at, operator, verification," \
-	" digest, attempts, due_at, key_id, sealed"
+	" digest, attempts, due_at, key_id, sealed, sim"
 
 bool messenger_row_key(const struct vault *vault, const char *id, struct vault_index *key)
 {
@@ -126,6 +126,7 @@ static int row_read(struct work *work, struct messenger_row *row)
 {
 	const struct db *db = work->db;
 	const struct bytes boot = db_column_bytes(db, 6), digest = db_column_bytes(db, 11);
+	const struct bytes sim = db_column_bytes(db, 16);
 	const int64_t state = db_column_int(db, 2), step = db_column_int(db, 3);
 	const int64_t reason = db_column_int(db, 4);
 
@@ -135,6 +136,7 @@ static int row_read(struct work *work, struct messenger_row *row)
 	    state > MESSENGER_REVERIFICATION_REQUIRED || step < STEP_NONE || step > STEP_WITHDRAW ||
 	    reason < 0 || reason >= MESSENGER_REASON_COUNT ||
 	    (digest.len != 0 && digest.len != sizeof(row->digest)) ||
+	    (sim.len != 0 && sim.len != sizeof(row->sim)) ||
 	    !copy(row->to, sizeof(row->to), db_column_bytes(db, 9)) ||
 	    !copy(row->verification, sizeof(row->verification), db_column_bytes(db, 10)))
 		return DB_ERR_DAMAGED;
@@ -148,6 +150,9 @@ static int row_read(struct work *work, struct messenger_row *row)
 	row->has_digest = digest.len > 0;
 	if (row->has_digest)
 		memcpy(row->digest, digest.ptr, digest.len);
+	row->has_sim = sim.len > 0;
+	if (row->has_sim)
+		memcpy(row->sim, sim.ptr, sim.len);
 	row->attempts = (unsigned)db_column_int(db, 12);
 	row->due_at = db_column_int(db, 13);
 	return unseal(work->service->vault, (uint32_t)db_column_int(db, 14),
@@ -191,6 +196,15 @@ int messenger_row_find_verification(struct work *work, const char *operator_name
 		    found);
 }
 
+int messenger_row_find_standing(struct work *work, const uint8_t sim[static MESSENGER_SIM_SIZE],
+				struct messenger_row *row, bool *found)
+{
+	static const char look[] = "SELECT " COLUMNS " FROM registrations WHERE sim = $1"
+				   " AND (state = 2 OR step = 4) LIMIT 1";
+
+	return find(work, look, DB_VALUES(db_bytes(bytes_of(sim, MESSENGER_SIM_SIZE))), row, found);
+}
+
 int messenger_row_claim(struct work *work, unsigned lease_ms, struct messenger_row *rows,
 			size_t room, size_t *count)
 {
@@ -232,7 +246,7 @@ int messenger_row_insert(struct work *work, const struct messenger_row *row)
 {
 	static const char insert[] =
 		"INSERT INTO registrations (" COLUMNS ") VALUES ($1, $2, $3, $4, 0, $5, $6, $7, $8,"
-		" $9, NULL, NULL, 0, $10, $11, $12)";
+		" $9, NULL, NULL, 0, $10, $11, $12, NULL)";
 	uint8_t sealed[SEALED_MAX];
 	uint32_t key_id;
 	size_t len;
@@ -256,9 +270,11 @@ int messenger_row_update(struct work *work, const struct messenger_row *row,
 	static const char update[] =
 		"UPDATE registrations SET state = $5, step = $6, reason = $7, from_at = $8,"
 		" boot = $9, boot_ms = $10, changed_at = $11, verification = $12, digest = $13,"
-		" attempts = $14, due_at = $15, key_id = $16, sealed = $17"
+		" attempts = $14, due_at = $15, key_id = $16, sealed = $17,"
+		" sim = $18"
 		" WHERE hi = $1 AND lo = $2 AND state = $3 AND step = $4";
 	const struct bytes digest = bytes_of(row->digest, sizeof(row->digest));
+	const struct bytes sim = bytes_of(row->sim, sizeof(row->sim));
 	uint8_t sealed[SEALED_MAX];
 	int64_t rows = 0;
 	uint32_t key_id;
@@ -277,7 +293,8 @@ int messenger_row_update(struct work *work, const struct messenger_row *row,
 				  row->has_digest ? db_bytes(digest) : db_null(),
 				  db_int(row->attempts),
 				  row->due_at ? db_int(row->due_at) : db_null(), db_int(key_id),
-				  db_bytes(bytes_of(sealed, len))),
+				  db_bytes(bytes_of(sealed, len)),
+				  row->has_sim ? db_bytes(sim) : db_null()),
 			&rows);
 	*changed = rows > 0;
 	return result;

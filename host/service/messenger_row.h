@@ -60,6 +60,7 @@ enum messenger_reason messenger_reason_read(const char *code);
 #define MESSENGER_ID_SIZE     16 /* random bytes: the client's secret */
 #define MESSENGER_NONCE_SIZE  32
 #define MESSENGER_DIGEST_SIZE 32
+#define MESSENGER_SIM_SIZE    16
 #define MESSENGER_CODE_SIZE   23 /* 16 random bytes as base64url, and the terminator */
 
 /* What is sealed in a row, each while it is needed; the caller's to wipe. */
@@ -85,6 +86,8 @@ struct messenger_row {
 	char verification[SIMTIE_NOTICE_ID_MAX + 1]; /* "": none yet */
 	bool has_digest;
 	uint8_t digest[MESSENGER_DIGEST_SIZE];
+	bool has_sim;
+	uint8_t sim[MESSENGER_SIM_SIZE]; /* stands for the service key: which SIM it was */
 	unsigned attempts;
 	int64_t due_at; /* wall ms; 0: never */
 	struct messenger_secret secret;
@@ -101,6 +104,11 @@ int messenger_row_find(struct work *work, const struct vault_index *key, struct 
 int messenger_row_find_verification(struct work *work, const char *operator_name,
 				    const char *verification, struct messenger_row *row,
 				    bool *found);
+
+/* One that this SIM made and that stands, or may stand already for the operator while its
+ * acknowledgement is under way. */
+int messenger_row_find_standing(struct work *work, const uint8_t sim[static MESSENGER_SIM_SIZE],
+				struct messenger_row *row, bool *found);
 
 /* Takes up to `room` rows that are due; until `lease_ms` have passed nobody else gets them. One
  * that does not open is in STEP_NONE. */

@@ -21,6 +21,7 @@ CREATE TABLE registrations (
 	verification TEXT,                  -- its id for this verification
 	digest BYTEA,                       -- HMAC-SHA-256 over attestation and sealed number; null
 	                                    -- until they came
+	sim BYTEA,                          -- 16 bytes of HMAC over its service key; null until the yes
 	attempts INTEGER NOT NULL,          -- that failed in a row
 	due_at INTEGER,                     -- when to look at it; null: never
 	key_id INTEGER NOT NULL,
@@ -32,6 +33,8 @@ CREATE INDEX registrations_due ON registrations (due_at) WHERE due_at IS NOT NUL
 CREATE INDEX registrations_ended ON registrations (changed_at) WHERE state > 2;
 CREATE UNIQUE INDEX registrations_verification ON registrations (operator, verification)
 	WHERE verification IS NOT NULL;
+
+CREATE INDEX registrations_sim ON registrations (sim) WHERE sim IS NOT NULL;
 
 -- Notices that operators sent: each counts once.
 CREATE TABLE notices (
