@@ -85,7 +85,7 @@ static void settled(struct job *job, int result)
 }
 
 /* The event loop's thread: the operator has answered, or has not. */
-static void answered(void *context, const struct client_answer *answer)
+static void answered(void *context, const struct outgoing_answer *answer)
 {
 	struct flight *flight = context;
 
@@ -107,7 +107,7 @@ static bool launch(struct messenger *messenger, const struct messenger_operator 
 	bool sent = false;
 
 	if (flight && messenger_question_make(messenger->service->vault, to, row, &question)) {
-		const struct client_request request = {
+		const struct outgoing_request request = {
 			.method = question.method,
 			.url = question.url,
 			.content_type = question.body ? "application/json" : NULL,
@@ -125,7 +125,7 @@ static bool launch(struct messenger *messenger, const struct messenger_operator 
 		flight->row = *row;
 		flight->state = row->state;
 		atomic_fetch_add(&messenger->talk->flights, 1);
-		sent = client_send(messenger->service, &request);
+		sent = outgoing_send(messenger->service, &request);
 		if (!sent)
 			atomic_fetch_sub(&messenger->talk->flights, 1);
 	}

@@ -53,7 +53,7 @@ static void settled(struct job *job, int result)
 }
 
 /* The event loop's thread: the messenger has answered, or has not. */
-static void answered(void *context, const struct client_answer *answer)
+static void answered(void *context, const struct outgoing_answer *answer)
 {
 	struct flight *flight = context;
 
@@ -100,7 +100,7 @@ static bool launch(struct operator_state *op, const struct outbox_entry *entry, 
 
 	*error = url ? "out of memory" : "no notify address is configured for this messenger";
 	if (jwt) {
-		const struct client_request request = {
+		const struct outgoing_request request = {
 			.method = "POST",
 			.url = url,
 			.content_type = "application/secevent+jwt",
@@ -115,7 +115,7 @@ static bool launch(struct operator_state *op, const struct outbox_entry *entry, 
 		flight->outbox = op->outbox;
 		flight->entry = *entry;
 		atomic_fetch_add(&op->outbox->flights, 1);
-		sent = client_send(op->service, &request);
+		sent = outgoing_send(op->service, &request);
 		if (!sent) {
 			*error = "its notify address is no https:// address";
 			atomic_fetch_sub(&op->outbox->flights, 1);

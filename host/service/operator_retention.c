@@ -4,9 +4,8 @@
  * nobody waits for it.
  */
 #include "operator.h"
+#include "purge.h"
 
-#define ROWS    500 /* of one transaction and table */
-#define DAY_MS  86400000LL
 #define KEEP_MS 604800000LL /* a week: how long a notice that is done with can be looked at */
 
 int operator_retention_run(struct work *work, bool *more)
@@ -29,29 +28,15 @@ int operator_retention_run(struct work *work, bool *more)
 		" (SELECT list FROM status_lists WHERE full_at <= $1) LIMIT 500)";
 	const struct operator_state *op = work->service->state;
 	const int64_t now = clock_wall_ms();
-	const struct {
-		const char *sql;
-		int64_t before;
-		const char *labels;
-	} purges[] = {
+	const struct purge purges[] = {
 		{verifications, now, "table=\"verifications\""},
 		{registrations, now, "table=\"registrations\""},
 		{notices, now - KEEP_MS, "table=\"outbox\""},
-		{attestations, now - op->clone_days * DAY_MS, "table=\"attestations\""},
+		{attestations, now - op->clone_days * PURGE_DAY_MS, "table=\"attestations\""},
 		/* A credential ends with its day: one more, to be sure. */
-		{entries, now - (op->credential_days + 1) * DAY_MS, "table=\"status_entries\""},
+		{entries, now - (op->credential_days + 1) * PURGE_DAY_MS,
+		 "table=\"status_entries\""},
 	};
 
-	*more = false;
-	for (size_t i = 0; i < sizeof(purges) / sizeof(purges[0]); i++) {
-		int64_t gone = 0;
-		int result =
-			db_run(work->db, purges[i].sql, DB_VALUES(db_int(purges[i].before)), &gone);
-
-		if (result)
-			return result;
-		*more |= gone == ROWS;
-		metrics_count(work->service->metrics, "purged", purges[i].labels, (uint64_t)gone);
-	}
-	return DB_OK;
+	return purge_run(work, purges, sizeof(purges) / sizeof(purges[0]), more);
 }

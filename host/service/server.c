@@ -239,7 +239,7 @@ static int open_all(struct server *server)
 			return -1;
 	}
 	if (tls_open(config, &server->tls) || post_open(server) || add_events(server) ||
-	    client_open(server) || listen_at(server, &config->peers, 0))
+	    outgoing_open(server) || listen_at(server, &config->peers, 0))
 		return -1;
 	return config->has_public ? listen_at(server, &config->public, 1) : 0;
 }
@@ -279,7 +279,7 @@ void server_close(struct server **out)
 
 	if (!server)
 		return;
-	client_close(server);
+	outgoing_close(server);
 	for (unsigned i = 0; i < 2; i++) {
 		if (server->listeners[i])
 			evconnlistener_free(server->listeners[i]);

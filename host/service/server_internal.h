@@ -17,7 +17,7 @@
 #define SERVER_SWEEP_MS  200   /* how late a deadline may be seen */
 #define SERVER_HOLD_MS   250   /* between two looks of a long poll */
 
-struct client;
+struct outgoing;
 struct exchange;
 
 /* Something to be done in the event loop's thread. */
@@ -44,7 +44,7 @@ struct server {
 	bool refused;       /* a listener rests: no file descriptor, or no room */
 	bool draining;
 	int64_t drain_until_ms;
-	struct client *client; /* client.c's */
+	struct outgoing *outgoing; /* outgoing.c's */
 
 	int wake_fd;
 	pthread_mutex_t mutex; /* what comes from other threads: */
@@ -164,8 +164,8 @@ void post_answered(struct server *server, struct exchange *exchange);
 bool post_later(struct server *server, unsigned delay_ms, void (*run)(void *context),
 		void *context);
 
-/* client.c */
-int client_open(struct server *server);
-void client_close(struct server *server);
+/* outgoing.c */
+int outgoing_open(struct server *server);
+void outgoing_close(struct server *server);
 
 #endif

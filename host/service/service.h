@@ -7,7 +7,7 @@
 #ifndef SIMTIE_SERVICE_SERVICE_H
 #define SIMTIE_SERVICE_SERVICE_H
 
-#include "client.h"
+#include "outgoing.h"
 #include "clock.h"
 #include "config.h"
 #include "engine.h"
