@@ -326,5 +326,6 @@ int main(void)
 	};
 
 	signal(SIGPIPE, SIG_IGN); /* as service_run() does */
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
