@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { QUEUED = 1, DELIVERED = 2 };
+enum { QUEUED = 1, DELIVERED = 2, GIVEN_UP = 3 };
 
 /* Milliseconds. The first try waits at random, so that two messengers that hear of one SIM do not
  * hear of it at one instant. */
@@ -79,8 +79,8 @@ int outbox_put(struct db *db, const struct vault *vault, int64_t hi, const char 
 /* ---- Reading ---- */
 
 #define COLUMNS                                                                                    \
-	"SELECT hi, id, attempts, created_at, due_at, expires_at, last_error, key_id, sealed FROM" \
-	" outbox"
+	"SELECT hi, id, attempts, created_at, due_at, expires_at, last_error, key_id, sealed,"     \
+	" state FROM outbox"
 
 static int entry_unseal(struct db *db, const struct vault *vault, struct outbox_entry *entry)
 {
@@ -113,6 +113,7 @@ static int entry_take(struct db *db, const struct vault *vault, struct outbox_en
 	entry->created_at = db_column_int(db, 3);
 	entry->due_at = db_column_int(db, 4);
 	entry->expires_at = db_column_int(db, 5);
+	entry->given_up = db_column_int(db, 9) == GIVEN_UP || entry->due_at > entry->expires_at;
 	if (error.len >= sizeof(entry->last_error))
 		error.len = sizeof(entry->last_error) - 1;
 	if (error.len)

@@ -20,6 +20,7 @@ struct outbox_entry {
 	uint8_t id[VAULT_ID_SIZE];
 	unsigned attempts;
 	int64_t created_at, due_at, expires_at;
+	bool given_up; /* nobody tries it again */
 	char audience[SIMTIE_AUDIENCE_MAX + 1];
 	uint8_t registration[VAULT_ID_SIZE];
 	enum simtie_event event;
