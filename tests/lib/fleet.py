@@ -293,8 +293,8 @@ class Clock:
 
     def __init__(self, place):
         shim, self.path = place.path / "clock_at.so", place.path / "clock"
-        subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", shim,
-                        ROOT / "tests" / "lib" / "clock_at.c"], check=True)
+        subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC",
+                        "-o", shim, ROOT / "tests" / "lib" / "clock_at.c"], check=True)
         self.path.write_bytes(bytes(8))
         self.environment = {"LD_PRELOAD": str(shim), "CLOCK_AT": str(self.path)}
 
