@@ -10,7 +10,10 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+#define REASON_MAX 200 /* bytes, as of an event */
 
 static const char help[] =
 	"Usage: simtied operator record --config FILE --reason TEXT NUMBER\n\n"
@@ -98,6 +101,16 @@ static int show(struct desk *desk, struct reading *reading)
 	return code;
 }
 
+/* Whether it fits a line of the log, where the subscriber reads it. */
+static bool reason_valid(const char *reason)
+{
+	json_t *text = reason && strlen(reason) <= REASON_MAX ? json_string(reason) : NULL;
+	const bool valid = text != NULL; /* it is UTF-8, too */
+
+	json_decref(text);
+	return valid;
+}
+
 int desk_record_main(int argc, char **argv)
 {
 	struct desk_option reason = {"reason", NULL};
@@ -112,8 +125,9 @@ int desk_record_main(int argc, char **argv)
 	reading.reason = reason.value;
 	if (!reading.number || !simtie_number_valid(reading.number))
 		return command_wrong("operator record", "a NUMBER is + and 5 to 15 digits");
-	if (!reading.reason)
-		return command_wrong("operator record", "--reason TEXT is missing");
+	if (!reason_valid(reading.reason))
+		return command_wrong("operator record",
+				     "--reason TEXT, at most 200 bytes of UTF-8, is missing");
 	code = desk_open(&desk, "operator record", config);
 	if (code == COMMAND_DONE)
 		code = show(&desk, &reading);

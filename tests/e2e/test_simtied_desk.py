@@ -155,6 +155,7 @@ def staff_reads_with_a_reason_and_the_subscriber_sees_it(place, store):
             lines = "SELECT COUNT(*) FROM audit"
             before = store.rows(lines)[0][0]
             for words in ([subscriber.number], ["--reason", "", subscriber.number], ["--reason", "r"],
+                          ["--reason", "r" * 201, subscriber.number], ["--reason", "\udcff", subscriber.number],
                           ["--reason", "r", "491701234567"], ["--reason", "r", subscriber.number, subscriber.number],
                           ["--reason", "r", "--reason", "s", subscriber.number]):
                 out, err = desk(operator, "record", *words, code=USAGE)
