@@ -48,8 +48,8 @@ FW_LDFLAGS = $(FW_MACHINE) -nostartfiles --specs=nano.specs -Wl,--gc-sections -W
 	     -Wl,-Map=$(FW)/firmware.map
 
 $(FW)/obj/applet/core/%.o $(FW)/obj/applet/crypto/%.o: FW_CFLAGS += -Wconversion
-# What the fast build is about. All of it at -O2 would be over 64 KiB on an M0.
-FW_ARITHMETIC := $(addprefix build/firmware/$(BOARD)-fast/mbedtls/,bignum.o bignum_core.o ecp.o ecp_curves.o)
+# What the fast build is about. More at -O2 gains nothing, and all of it would be over 64 KiB on an M0.
+FW_ARITHMETIC := $(addprefix build/firmware/$(BOARD)-fast/mbedtls/,bignum.o bignum_core.o ecp_curves.o)
 $(FW_ARITHMETIC): FW_MACHINE += -O2
 
 # What cannot be. Make says it, and stops.
@@ -64,7 +64,7 @@ $(if $(LOCK_DEBUG),$(if $(filter $(CORTEX_M)/issuer.c,$(ISSUER)),$(error LOCK_DE
 a locked card with keys that everybody knows is good for nothing)))
 endef
 
-.PHONY: firmware firmware-image run-firmware firmware-size check-firmware-power
+.PHONY: firmware firmware-image run-firmware firmware-size check-firmware check-firmware-power
 firmware: ## build the card for a board: make firmware BOARD=mps2-an385|mps2-an386|microbit [BUILD=fast]
 	@: $(fw_refuse)
 	@.ci/install firmware
@@ -79,6 +79,9 @@ run-firmware: firmware ## boot it under QEMU as a card in the reader at port 359
 
 firmware-size: firmware ## code, constants and RAM of the firmware by object, from the linker's map
 	@$(CORTEX_M)/size-by-object $(FW)/firmware.map
+
+check-firmware: all ## every example on every board and build (minutes)
+	@FIRMWARE_WHOLE=1 tests/e2e/test_firmware.py
 
 check-firmware-power: all ## cut the power of the emulated card 200 times (minutes)
 	@POWER_CUTS=200 tests/e2e/test_firmware_power.py

@@ -13,12 +13,13 @@ struct block {
 };
 
 #ifdef CRYPTO_FAST
-#define POOL_SIZE 6144u
-#else
 #define POOL_SIZE 5120u
+#else
+#define POOL_SIZE 4096u
 #endif
 
 static _Alignas(8) uint8_t pool[POOL_SIZE];
+uint32_t pool_deepest;
 
 static struct block *first(void)
 {
@@ -35,6 +36,25 @@ static struct block *next(struct block *block)
 	uint8_t *at = (uint8_t *)(block + 1) + block->size;
 
 	return at < pool + POOL_SIZE ? (struct block *)(void *)at : NULL;
+}
+
+/* Takes the front of a free block, and leaves the rest of it as another. */
+static void *take(struct block *block, uint32_t wanted)
+{
+	uint32_t end;
+
+	if (block->size > wanted + sizeof(*block)) {
+		struct block *rest = (struct block *)(void *)((uint8_t *)(block + 1) + wanted);
+
+		rest->size = block->size - wanted - (uint32_t)sizeof(*rest);
+		rest->taken = 0;
+		block->size = wanted;
+	}
+	block->taken = 1;
+	end = (uint32_t)((uint8_t *)(block + 1) - pool) + block->size;
+	if (end > pool_deepest)
+		pool_deepest = end;
+	return block + 1;
 }
 
 /* Joins what is free behind a free block to it. */
@@ -59,18 +79,8 @@ void *pool_take(size_t count, size_t size)
 		if (block->taken)
 			continue;
 		join(block);
-		if (block->size < wanted)
-			continue;
-		if (block->size > wanted + sizeof(*block)) {
-			struct block *rest =
-				(struct block *)(void *)((uint8_t *)(block + 1) + wanted);
-
-			rest->size = block->size - wanted - (uint32_t)sizeof(*rest);
-			rest->taken = 0;
-			block->size = wanted;
-		}
-		block->taken = 1;
-		return block + 1;
+		if (block->size >= wanted)
+			return take(block, wanted);
 	}
 	return NULL;
 }

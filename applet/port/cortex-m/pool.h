@@ -8,10 +8,15 @@
 #define SIMTIE_CORTEX_M_POOL_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Zeroed memory for count things of size bytes each, aligned to 8; NULL: none left, or none
  * wanted. */
 void *pool_take(size_t count, size_t size);
+
+/* Bytes from the array's beginning to the end of the farthest block that was ever taken: for
+ * whoever looks at the memory from outside, as at the stack's paint. */
+extern uint32_t pool_deepest;
 
 /* Gives back what pool_take() gave; NULL does nothing. */
 void pool_give(void *memory);
