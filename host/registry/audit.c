@@ -240,27 +240,6 @@ static void walk_break(struct walk *walk, const char *chain, int64_t seq, const 
 	walk->fault->what = what;
 }
 
-/* The chain that was walked has come to its end: whether that is where its head says. */
-static int walk_end(struct walk *walk, struct db *db)
-{
-	uint8_t mac[MAC_SIZE];
-	int64_t seq;
-	int result;
-
-	if (!walk->chain[0])
-		return DB_OK;
-	result = head_read(db, walk->chain, &seq, mac);
-	if (result)
-		return result;
-	if (seq > walk->seq)
-		walk_break(walk, walk->chain, walk->seq + 1, "it is missing: the head counts more");
-	else if (seq < walk->seq)
-		walk_break(walk, walk->chain, seq + 1, "the head does not know of it");
-	else if (memcmp(mac, walk->mac, MAC_SIZE) != 0)
-		walk_break(walk, walk->chain, seq, "the head has another MAC for it");
-	return DB_OK;
-}
-
 static void walk_line(struct walk *walk, const struct row *row, bool opens)
 {
 	uint8_t mac[MAC_SIZE];
@@ -274,6 +253,51 @@ static void walk_line(struct walk *walk, const struct row *row, bool opens)
 		walk_break(walk, row->chain, row->seq, "it was changed, or the one before it was");
 	walk->seq = row->seq;
 	memcpy(walk->mac, row->mac, MAC_SIZE);
+}
+
+/* The next line of the chain, written since its page was read. */
+static int walk_on(struct walk *walk, struct db *db, bool *found)
+{
+	static const char next[] = COLUMNS " WHERE chain = $1 AND seq > $2 ORDER BY seq LIMIT 1";
+	struct row row;
+	bool opens;
+	int result = db_query(db, next, DB_VALUES(db_text(walk->chain), db_int(walk->seq)));
+
+	if (result == DB_OK)
+		result = db_next(db);
+	*found = result == DB_ROW;
+	if (*found)
+		result = row_take(db, walk->vault, &row, &opens);
+	db_end(db);
+	if (*found && result == DB_OK)
+		walk_line(walk, &row, opens);
+	return result;
+}
+
+/* The chain that was walked has come to its end: whether that is where its head says. Daemons write
+ * on meanwhile, line and head at once: a head may count lines that came after the walk, and they
+ * are there. */
+static int walk_end(struct walk *walk, struct db *db)
+{
+	uint8_t mac[MAC_SIZE];
+	int64_t seq;
+	bool found = true;
+	int result;
+
+	if (!walk->chain[0])
+		return DB_OK;
+	result = head_read(db, walk->chain, &seq, mac);
+	while (result == DB_OK && seq > walk->seq && found)
+		result = walk_on(walk, db, &found);
+	if (result)
+		return result;
+	if (seq > walk->seq)
+		walk_break(walk, walk->chain, walk->seq + 1, "it is missing: the head counts more");
+	else if (seq < walk->seq)
+		walk_break(walk, walk->chain, seq + 1, "the head does not know of it");
+	else if (memcmp(mac, walk->mac, MAC_SIZE) != 0)
+		walk_break(walk, walk->chain, seq, "the head has another MAC for it");
+	return DB_OK;
 }
 
 /* The next rows after where the walk stands, into `rows`. */

@@ -3,8 +3,10 @@
 
 #include "vault_place.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,6 +233,54 @@ static void test_tampered(void **state)
 	log_close(&log);
 }
 
+struct writer {
+	struct log log;
+	atomic_bool stop;
+	int written;
+};
+
+static void *write_on(void *context)
+{
+	static const char *const chains[] = {"one/1", "two/1"};
+	const struct audit_line line = {.actor = "staff alice", .action = "read"};
+	struct writer *writer = context;
+
+	while (!atomic_load(&writer->stop)) {
+		struct log *log = &writer->log;
+		const char *chain = chains[writer->written % 2];
+
+		if (db_begin(log->db) == DB_OK &&
+		    audit_write(log->db, log->vault, chain, &line) == DB_OK &&
+		    db_commit(log->db) == DB_OK)
+			writer->written++;
+		else
+			db_rollback(log->db);
+	}
+	return NULL;
+}
+
+/* Daemons write on while somebody looks whether the log is whole. */
+static void test_written_to_meanwhile(void **state)
+{
+	struct log log = log_open(state);
+	struct writer writer = {.log = {store_place_open(store_place(state)), log.vault}};
+	struct audit_fault fault;
+	int64_t lines = 0;
+	bool broken = false;
+	pthread_t thread;
+
+	fill(&log);
+	assert_int_equal(pthread_create(&thread, NULL, write_on, &writer), 0);
+	while (!broken && lines < 1500)
+		assert_int_equal(audit_verify(log.db, log.vault, &lines, &broken, &fault), DB_OK);
+	atomic_store(&writer.stop, true);
+	pthread_join(thread, NULL);
+	assert_false(broken);
+	assert_whole(&log, LINES + 2 + writer.written);
+	db_close(&writer.log.db);
+	log_close(&log);
+}
+
 /* More lines than are walked at a time, in several chains. */
 static void test_long(void **state)
 {
@@ -264,6 +314,7 @@ int main(void)
 		STORE_PLACE_BOTH(test_refuses_half_a_line),
 		STORE_PLACE_BOTH(test_tampered),
 		STORE_PLACE_BOTH(test_long),
+		STORE_PLACE_BOTH(test_written_to_meanwhile),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
