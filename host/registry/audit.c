@@ -190,14 +190,14 @@ int audit_read(struct db *db, const struct vault *vault, const struct vault_inde
 	static const char about[] =
 		COLUMNS " WHERE hi = $1 AND lo = $2 ORDER BY at DESC, seq DESC LIMIT $3";
 	struct row row;
-	bool opens;
+	bool opens, hers = true;
 	int result = db_query(
 		db, about,
 		DB_VALUES(db_int(subscriber->hi), db_int(subscriber->lo), db_int((int64_t)limit)));
 
 	if (result)
 		return result;
-	while ((result = db_next(db)) == DB_ROW) {
+	while (hers && (result = db_next(db)) == DB_ROW) {
 		struct audit_line line = {.subscriber = subscriber};
 		json_t *object;
 
@@ -210,7 +210,9 @@ int audit_read(struct db *db, const struct vault *vault, const struct vault_inde
 		line.actor = json_string_value(json_object_get(object, "actor"));
 		line.action = json_string_value(json_object_get(object, "action"));
 		line.reason = json_string_value(json_object_get(object, "reason"));
-		see(context, row.at, &line);
+		hers = !line.action || strcmp(line.action, AUDIT_NEW_SUBSCRIBER) != 0;
+		if (hers)
+			see(context, row.at, &line);
 		json_decref(object);
 	}
 	db_end(db);

@@ -140,6 +140,16 @@ static int give_card(struct import *import, struct subscriber *subscriber, const
 	return result;
 }
 
+/* Who has the number now sees the log from here on, not what is noted of who had it before. */
+static int note_new_subscriber(const struct import *import, const struct vault_index *index)
+{
+	const struct audit_line line = {
+		.actor = "operator", .action = AUDIT_NEW_SUBSCRIBER, .subscriber = index};
+
+	return audit_write(import->work->db, import->work->service->vault, import->work->chain,
+			   &line);
+}
+
 static int take_subscriber(struct import *import, const char *number, const char *iccid)
 {
 	struct work *work = import->work;
@@ -158,6 +168,8 @@ static int take_subscriber(struct import *import, const char *number, const char
 		subscriber = (struct subscriber){
 			.index = index, .state = SUBSCRIBER_ACTIVE, .sim_changed_at = changed};
 		snprintf(subscriber.number, sizeof(subscriber.number), "%s", number);
+		if (found)
+			result = note_new_subscriber(import, &index);
 	}
 	if (result == DB_OK && iccid)
 		result = give_card(import, &subscriber, iccid);

@@ -332,6 +332,37 @@ static void test_sees_her_records(void **state)
 	operator_sim_free(&stranger);
 }
 
+/* Who gets a number that somebody else had sees nothing of what was noted of that one. */
+static void test_next_holder_sees_nothing_earlier(void **state)
+{
+	struct operator_place *place = operator_place(state);
+	struct operator_sim sim, next;
+	char answer[4096], id[VAULT_ID_TEXT_SIZE], nonce[64];
+	struct request request;
+	json_t *root;
+
+	operator_sim_init(&sim, 1);
+	operator_sim_init(&next, 2);
+	operator_place_subscriber(place, NUMBER, &sim);
+	enrol(place, &sim, CHAT, id);
+	event(place, NUMBER, "{\"event\":\"TERMINATED\",\"reason\":\"moved away\"}", answer);
+	request = admin("", "{\"phoneNumber\":\"" NUMBER "\"}\n");
+	request.type = BODY_LINES;
+	snprintf(request.query, sizeof(request.query), "import=again&offset=0");
+	assert_string_equal(run(place, operator_records_post, &request, NULL, 0), "200 (none)");
+	operator_place_subscriber(place, NUMBER, &next);
+	challenge(place, nonce);
+	assert_string_equal(ask(place, &next, NUMBER, nonce, PURPOSE_GENERIC, answer, 4096),
+			    "200 (none)");
+	root = json_loads(answer, 0, NULL);
+	assert_int_equal(json_array_size(json_object_get(root, "registrations")), 0);
+	assert_int_equal(json_array_size(json_object_get(root, "auditLog")), 1);
+	assert_null(strstr(answer, "moved away"));
+	json_decref(root);
+	operator_sim_free(&sim);
+	operator_sim_free(&next);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +372,7 @@ int main(void)
 		OPERATOR_PLACE_BOTH(test_wrong_events),
 		OPERATOR_PLACE_BOTH(test_sim_swap_refusals),
 		OPERATOR_PLACE_BOTH(test_sees_her_records),
+		OPERATOR_PLACE_BOTH(test_next_holder_sees_nothing_earlier),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
