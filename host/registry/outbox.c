@@ -82,7 +82,8 @@ int outbox_put(struct db *db, const struct vault *vault, int64_t hi, const char 
 	"SELECT hi, id, attempts, created_at, due_at, expires_at, last_error, key_id, sealed,"     \
 	" state FROM outbox"
 
-static int entry_unseal(struct db *db, const struct vault *vault, struct outbox_entry *entry)
+/* One that does not open, its key not being in the key file perhaps, stays without an audience. */
+static void entry_unseal(struct db *db, const struct vault *vault, struct outbox_entry *entry)
 {
 	uint8_t plain[SEALED_MAX];
 	const struct vault_place place = {table, bytes_of(entry->id, sizeof(entry->id))};
@@ -91,13 +92,12 @@ static int entry_unseal(struct db *db, const struct vault *vault, struct outbox_
 	if (vault_unseal(vault, &place, (uint32_t)db_column_int(db, 7), db_column_bytes(db, 8),
 			 plain, sizeof(plain), &len) ||
 	    len <= 1 + VAULT_ID_SIZE)
-		return DB_ERR_DAMAGED;
+		return;
 	audience_len = len - 1 - VAULT_ID_SIZE;
 	entry->event = (enum simtie_event)plain[0];
 	memcpy(entry->registration, plain + 1, VAULT_ID_SIZE);
 	memcpy(entry->audience, plain + 1 + VAULT_ID_SIZE, audience_len);
 	entry->audience[audience_len] = '\0';
-	return DB_OK;
 }
 
 static int entry_take(struct db *db, const struct vault *vault, struct outbox_entry *entry)
@@ -118,7 +118,8 @@ static int entry_take(struct db *db, const struct vault *vault, struct outbox_en
 		error.len = sizeof(entry->last_error) - 1;
 	if (error.len)
 		memcpy(entry->last_error, error.ptr, error.len);
-	return entry_unseal(db, vault, entry);
+	entry_unseal(db, vault, entry);
+	return DB_OK;
 }
 
 static int collect(struct db *db, const struct vault *vault, struct outbox_entry *entries,
@@ -134,6 +135,23 @@ static int collect(struct db *db, const struct vault *vault, struct outbox_entry
 		++*count;
 	}
 	db_end(db);
+	return result;
+}
+
+/* Puts off those that do not open; *count is how many are left. */
+static int sort_out(struct db *db, struct outbox_entry *entries, size_t *count)
+{
+	size_t left = 0;
+	int result = DB_OK;
+
+	for (size_t i = 0; i < *count && result == DB_OK; i++) {
+		if (entries[i].audience[0])
+			entries[left++] = entries[i];
+		else
+			result = outbox_done(db, &entries[i],
+					     "it does not open: is its key in the key file?");
+	}
+	*count = left;
 	return result;
 }
 
@@ -158,6 +176,8 @@ int outbox_claim(struct db *db, const struct vault *vault, unsigned claim_ms,
 			DB_VALUES(db_int(now), db_int(now + PAUSE_LONGEST), db_int((int64_t)room)));
 	if (result == DB_OK)
 		result = collect(db, vault, entries, room, count);
+	if (result == DB_OK)
+		result = sort_out(db, entries, count);
 	for (size_t i = 0; i < *count && result == DB_OK; i++)
 		result = db_run(db, claim,
 				DB_VALUES(db_int(now + claim_ms), db_int(entries[i].hi),

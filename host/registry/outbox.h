@@ -27,14 +27,16 @@ struct outbox_entry {
 	char last_error[161];
 };
 
-/* Takes up to `room` entries that are due, for `claim_ms`: no other daemon takes them meanwhile. */
+/* Takes up to `room` entries that are due, for `claim_ms`: no other daemon takes them meanwhile.
+ * One that does not open is put off like one that failed, so that it keeps none from its turn. */
 int outbox_claim(struct db *db, const struct vault *vault, unsigned claim_ms,
 		 struct outbox_entry *entries, size_t room, size_t *count);
 
 /* What became of one: delivered (error NULL), or when to try again. */
 int outbox_done(struct db *db, const struct outbox_entry *entry, const char *error);
 
-/* Those not delivered, oldest first, for a person to look at; the text is borrowed for the call. */
+/* Those not delivered, oldest first, for a person to look at; the text is borrowed for the call. Of
+ * one that does not open audience and event are "" and 0. */
 int outbox_list(struct db *db, const struct vault *vault,
 		void (*see)(void *context, const struct outbox_entry *entry), void *context);
 

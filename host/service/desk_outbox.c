@@ -16,12 +16,14 @@ static const char help[] =
 static void print_entry(void *context, const struct outbox_entry *entry)
 {
 	char created[CLOCK_TEXT_SIZE], due[CLOCK_TEXT_SIZE];
+	const bool opens = entry->audience[0] != '\0';
 
 	++*(int64_t *)context;
 	clock_text(entry->created_at, created);
 	clock_text(entry->due_at, due);
 	printf("%s  %3u  %-20s  %s  %s  %s\n", created, entry->attempts,
-	       entry->given_up ? "given up" : due, entry->audience, simtie_event_name(entry->event),
+	       entry->given_up ? "given up" : due, opens ? entry->audience : "?",
+	       opens ? simtie_event_name(entry->event) : "?",
 	       entry->last_error[0] ? entry->last_error : "-");
 }
 

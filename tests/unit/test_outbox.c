@@ -164,6 +164,34 @@ static void test_clock_set_back(void **state)
 	box_close(&box);
 }
 
+static void see_closed(void *context, const struct outbox_entry *entry)
+{
+	assert_string_equal(entry->audience, "");
+	assert_int_equal(entry->attempts, 1);
+	assert_non_null(strstr(entry->last_error, "does not open"));
+	++*(size_t *)context;
+}
+
+/* One that does not open, its key being gone, keeps no other from its turn, and shows as stuck. */
+static void test_one_does_not_open(void **state)
+{
+	struct box box = box_open(state);
+	struct outbox_entry entries[ROOM];
+	size_t count = 0;
+
+	put(&box);
+	assert_int_equal(db_script(box.db, "UPDATE outbox SET key_id = 99, due_at = 1"), DB_OK);
+	put(&box);
+	clock_offset = 5000;
+	assert_int_equal(claim(&box, entries), 1);
+	assert_string_equal(entries[0].audience, AUDIENCE);
+	done(&box, &entries[0], NULL);
+	assert_int_equal(claim(&box, entries), 0);
+	assert_int_equal(outbox_list(box.db, box.vault, see_closed, &count), DB_OK);
+	assert_int_equal(count, 1);
+	box_close(&box);
+}
+
 /* On PostgreSQL alone: with SQLite there is one writer at a time anyway. */
 static void test_two_connections(void **state)
 {
@@ -196,6 +224,7 @@ int main(void)
 		STORE_PLACE_BOTH(test_claim_runs_out),
 		STORE_PLACE_BOTH(test_backs_off_for_a_day),
 		STORE_PLACE_BOTH(test_clock_set_back),
+		STORE_PLACE_BOTH(test_one_does_not_open),
 		cmocka_unit_test_setup_teardown(test_two_connections, store_place_postgres,
 						store_place_tear_down),
 	};
