@@ -168,8 +168,10 @@ static int find(struct work *work, const struct request *request, struct found *
 /* ---- PUT ---- */
 
 /* Whether the card that made this verification's attestation is the subscriber's, and she and it
- * may still register. Between yes and this request a SIM may have been swapped: nobody would tell
- * the messenger of a registration that began after the event. Holds her row. */
+ * may still register; and whether its credential stands, since one that was suspended and resumed
+ * is the same card, and yet to be verified anew. Between yes and this request a SIM may have been
+ * swapped: nobody would tell the messenger of a registration that began after the event. Holds her
+ * row. */
 static int still_fits(struct work *work, const struct row *row, bool *fits)
 {
 	static const char hold[] = "SELECT state, card_state FROM subscribers"
@@ -177,7 +179,8 @@ static int still_fits(struct work *work, const struct row *row, bool *fits)
 	static const char look[] =
 		"SELECT 1 FROM attestations a, subscribers s WHERE s.hi = $1 AND s.lo = $2"
 		" AND a.hi = s.hi AND a.lo = s.lo AND a.card = s.card AND a.counter = $3"
-		" AND a.service = $4";
+		" AND a.service = $4 AND NOT EXISTS (SELECT 1 FROM status_entries e"
+		" WHERE e.list = $5 AND e.idx = $6 AND e.revoked_at IS NOT NULL)";
 	const struct db_value hi = db_int(row->subscriber.hi), lo = db_int(row->subscriber.lo);
 	struct db *db = work->db;
 	int result = db_query(db, hold, DB_VALUES(hi, lo));
@@ -191,7 +194,9 @@ static int still_fits(struct work *work, const struct row *row, bool *fits)
 		db_column_int(db, 1) == SUBSCRIBER_CARD_GOOD;
 	db_end(db);
 	result = db_query(db, look,
-			  DB_VALUES(hi, lo, db_int(row->decision.counter), db_int(row->service)));
+			  DB_VALUES(hi, lo, db_int(row->decision.counter), db_int(row->service),
+				    db_int(row->decision.status_list),
+				    db_int(row->decision.status_index)));
 	if (result == DB_OK)
 		result = db_next(db);
 	*fits &= result == DB_ROW;

@@ -221,6 +221,22 @@ static void test_sim_changed_between(void **state)
 	operator_sim_free(&scene.sim);
 }
 
+/* Suspended and resumed in between, the SIM is the same one, and what was said of it no longer is.
+ */
+static void test_revoked_between(void **state)
+{
+	struct scene scene;
+	char first[VAULT_ID_TEXT_SIZE], second[VAULT_ID_TEXT_SIZE];
+
+	scene_open(state, &scene);
+	verified(&scene, CHAT, first);
+	change(&scene, "UPDATE status_entries SET revoked_at = 1");
+	verified(&scene, CHAT, second);
+	assert_int_equal(send(&scene, CHAT, first, "user-1"), 409);
+	assert_int_equal(send(&scene, CHAT, second, "user-1"), 201);
+	operator_sim_free(&scene.sim);
+}
+
 static void test_record_opens(void **state)
 {
 	static const char move[] = "UPDATE registrations SET id = $1";
@@ -268,6 +284,7 @@ int main(void)
 		OPERATOR_PLACE_BOTH(test_later_one_replaces_it),
 		OPERATOR_PLACE_BOTH(test_delete_ends_it),
 		OPERATOR_PLACE_BOTH(test_sim_changed_between),
+		OPERATOR_PLACE_BOTH(test_revoked_between),
 		OPERATOR_PLACE_BOTH(test_record_opens),
 	};
 
