@@ -76,12 +76,13 @@ int remote_challenge(struct remote *remote, const json_t *body, const char *purp
 		nonce ? input_base64url(nonce, strlen(nonce), remote->nonce, sizeof(remote->nonce))
 		      : -1;
 
-	if (!audience || !*audience || strlen(audience) > SIMTIE_AUDIENCE_MAX || !asked ||
+	/* What a terminal could not show as it is is no audience either. */
+	output_safe(audience ? audience : "", safe, sizeof(safe));
+	if (!audience || !*audience || strcmp(safe, audience) != 0 || !asked ||
 	    strcmp(asked, purpose) != 0 || len < SIMTIE_NONCE_MIN || len > SIMTIE_NONCE_MAX)
 		return card_refused(&remote->common, TOOL_IO, "UNEXPECTED",
 				    "the server gave no challenge of purpose %s", purpose);
 	remote->nonce_len = (size_t)len;
-	output_safe(audience, safe, sizeof(safe));
 	if (remote->expected && strcmp(remote->expected, audience) != 0)
 		return card_refused(&remote->common, TOOL_REFUSED, "WRONG_AUDIENCE",
 				    "nothing was signed: the server asks for a signature for "
