@@ -5,6 +5,7 @@ import base64
 import contextlib
 import getpass
 import json
+import os
 import pathlib
 import random
 import re
@@ -19,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 import fleet
 import tool
 from fleet import VIRTUAL, Fleet, Sqlite, on_each_store
-from simtied import (BOUND, DONE, IO, MESSENGER, OPERATOR, PROGRAM, REFUSED, USAGE, Operator, Place, simtied, wait_for)
+from simtied import (DONE, IO, MESSENGER, PROGRAM, REFUSED, ROOT, USAGE, Operator, Place, simtied, wait_for)
 from tap import holds, note, run, same
 
 NUMBER = fleet.number(0)
@@ -236,6 +237,33 @@ def an_import_killed_at_random_goes_on_and_nothing_is_half(place, store):
         same((store.dump("subscribers", *WRITTEN), store.dump("stock", *WRITTEN)), kept, "and under another name")
 
 
+def an_import_killed_at_each_statement_is_in_or_not():
+    with Place() as place, Sqlite(place) as store:
+        shim = place.path / "kill_at.so"
+        subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC",
+                        "-o", shim, ROOT / "tests" / "lib" / "kill_at.c", "-ldl"], check=True)
+        config, path, arm = place.operator_config(operator=VIRTUAL), place.path / "few.jsonl", place.path / "armed"
+        path.write_text(records(2))
+        simtied("migrate", "--config", config)
+        tables = ("imports", "subscribers", "stock", "audit", "audit_heads")
+        at, code, seen = 0, -signal.SIGKILL, set()
+        while code == -signal.SIGKILL:
+            at += 1
+            store.script("".join(f"DELETE FROM {table};" for table in tables))
+            arm.touch()
+            code = subprocess.run([PROGRAM, "operator", "import", "--config", config, path], check=False,
+                                  capture_output=True, env={**os.environ, "LD_PRELOAD": str(shim), "KILL_ARM": str(arm),
+                                                            "KILL_AT": str(at), "KILL_HOW": "before"}).returncode
+            found = store.rows("SELECT " + ", ".join(f"(SELECT COUNT(*) FROM {table})" for table in tables))[0]
+            holds(found in ((0, 0, 0, 0, 0), (1, 2, 2, 1, 1)), f"before statement {at}: {found}")
+            seen.add(found)
+            simtied("operator", "import", "--config", config, path)
+            same(counts(store)[1:], (2, 2, 2), f"before statement {at}")
+            holds(at < 200, "it is killed for ever")
+        same((code, len(seen)), (DONE, 2))
+        holds(at > 10, f"only {at - 1} statements")
+
+
 def write(operator, name, text):
     path = operator.place.path / f"{name}.jsonl"
     path.write_text(text)
@@ -264,7 +292,7 @@ def a_wrong_line_is_named_and_its_part_left_out(place, store):
         for wrong, why in cases if store.kind == "sqlite" else cases[-4:]:
             path = write(operator, "wrong", "\n".join([good[0], good[1], wrong, good[2]]) + "\n")
             out, err = desk(operator, "import", path, code=REFUSED)
-            same(out, "", wrong)
+            same((out, err.count("\n")), ("", 1), wrong)
             holds("Line 3: " in err and why in err, f"{wrong}: {err!r}")
             holds(card["chainCode"] not in err and "+49" not in err, f"it quotes: {err!r}")
             same(counts(store)[2:], before, f"{wrong} left something")
@@ -496,7 +524,8 @@ if __name__ == "__main__":
     sys.exit(run([
         a_whole_log_is_whole_and_its_heads_are_shown, tampering_names_the_chain_and_the_line,
         staff_reads_with_a_reason_and_the_subscriber_sees_it, an_import_killed_at_random_goes_on_and_nothing_is_half,
-        a_wrong_line_is_named_and_its_part_left_out, a_shorter_file_under_a_known_name_is_not_taken_for_it,
+        an_import_killed_at_each_statement_is_in_or_not, a_wrong_line_is_named_and_its_part_left_out,
+        a_shorter_file_under_a_known_name_is_not_taken_for_it,
         what_is_stuck_is_listed_with_why, a_store_is_sealed_anew_while_it_serves_and_the_old_key_can_go,
         a_row_that_does_not_open_stops_sealing_anew, key_files_are_made_once_and_kept_close,
         a_schema_is_brought_up_once_and_another_is_refused, every_command_has_help_and_refuses_what_it_does_not_know]))

@@ -121,7 +121,7 @@ def small_disk():
 def a_file_locked_by_another_process_is_waited_for_or_503():
     with Place() as place, Sqlite(place) as store, Operator(place, operator=VIRTUAL) as operator:
         sims = Fleet(place, operator, 300)
-        clients = Clients([operator], sims.bodies(300))
+        clients = Clients([operator], sims.bodies(300), threads=32)
         locker = sqlite3.connect(store.path, isolation_level=None)
         locker.execute("BEGIN IMMEDIATE")
         clients.go()
@@ -130,6 +130,7 @@ def a_file_locked_by_another_process_is_waited_for_or_503():
         locker.close()
         clients.join()
         holds(told_why(clients) > 0, "locked, and nobody heard of it")
+        same(clients.broken, [], "who got no answer")
         same(set(clients.outcomes()) - {"200 VERIFIED", "202 PENDING", "503 UNAVAILABLE"}, set())
         wait_for(lambda: decided(store), "the backlog")
         same(nothing_lost(store, [clients]), {fleet.VERIFIED: 300})

@@ -46,6 +46,10 @@ class Sqlite:
 
     run = rows
 
+    def script(self, sql):
+        with contextlib.closing(sqlite3.connect(self.path, timeout=BOUND)) as db:
+            db.executescript(sql)
+
     def dump(self, table, *without):
         """All of a table as bytes, in its key's order."""
         columns = [row[1] for row in self.rows(f"PRAGMA table_info({table})") if row[1] not in without]
