@@ -2,6 +2,9 @@
  * Deletes what has outlived its time: decided verifications, ended registrations, notices that were
  * delivered or given up, counter values too old to tell of a clone. A little at a time, so that
  * nobody waits for it.
+ *
+ * An event revokes the credentials that a verification or a registration names. A credential whose
+ * verification goes, and that was never registered, no event would find again: it is revoked then.
  */
 #include "operator.h"
 #include "purge.h"
@@ -10,9 +13,17 @@
 
 int operator_retention_run(struct work *work, bool *more)
 {
+	static const char unregistered[] =
+		"UPDATE status_entries SET revoked_at = $1 WHERE revoked_at IS NULL"
+		" AND (list, idx) IN (SELECT v.status_list, v.status_index FROM"
+		" (SELECT hi, id, state, status_list, status_index FROM verifications"
+		" WHERE purge_at <= $1 AND state <> 1 ORDER BY purge_at, hi, id LIMIT 500) v"
+		" WHERE v.state = 2 AND NOT EXISTS (SELECT 1 FROM registrations r"
+		" WHERE r.hi = v.hi AND r.id = v.id))";
+	/* In the same order, so that none goes whose credential was not looked at. */
 	static const char verifications[] =
 		"DELETE FROM verifications WHERE (hi, id) IN (SELECT hi, id FROM verifications"
-		" WHERE purge_at <= $1 AND state <> 1 LIMIT 500)";
+		" WHERE purge_at <= $1 AND state <> 1 ORDER BY purge_at, hi, id LIMIT 500)";
 	static const char registrations[] =
 		"DELETE FROM registrations WHERE (hi, id) IN (SELECT hi, id FROM registrations"
 		" WHERE purge_at IS NOT NULL AND purge_at <= $1 LIMIT 500)";
@@ -37,6 +48,7 @@ int operator_retention_run(struct work *work, bool *more)
 		{entries, now - (op->credential_days + 1) * PURGE_DAY_MS,
 		 "table=\"status_entries\""},
 	};
+	const int result = db_run(work->db, unregistered, DB_VALUES(db_int(now)), NULL);
 
-	return purge_run(work, purges, sizeof(purges) / sizeof(purges[0]), more);
+	return result ? result : purge_run(work, purges, sizeof(purges) / sizeof(purges[0]), more);
 }

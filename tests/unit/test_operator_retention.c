@@ -92,6 +92,40 @@ static void test_in_its_time(void **state)
 	operator_sim_free(&sim);
 }
 
+/* What an event could no longer revoke is revoked when it is forgotten; a registration's is not. */
+static void test_unregistered_credentials(void **state)
+{
+	static const char revoked[] = "SELECT COUNT(*) FROM status_entries s"
+				      " WHERE s.revoked_at IS NOT NULL AND NOT EXISTS"
+				      " (SELECT 1 FROM registrations r WHERE r.status_list = s.list"
+				      " AND r.status_index = s.idx)";
+	static const char standing[] = "SELECT COUNT(*) FROM status_entries"
+				       " WHERE revoked_at IS NULL";
+	struct operator_place *place = operator_place(state);
+	struct operator_sim sim;
+	struct operator_token token;
+	char id[VAULT_ID_TEXT_SIZE];
+
+	clock_offset = 0;
+	operator_sim_init(&sim, 1);
+	operator_place_subscriber(place, NUMBER, &sim);
+	for (int i = 0; i < 3; i++) {
+		operator_sim_attest(&sim, CHAT, 0, &token);
+		assert_string_equal(operator_place_verify(place, CHAT, NUMBER, &token, id),
+				    "200 VERIFIED");
+	}
+	run(place, operator_registration_put, id, "{\"identificationCode\":\"u-1\"}");
+	clock_offset = 29 * DAY_MS;
+	purge(place);
+	assert_rows(place, standing, 3);
+	clock_offset = 31 * DAY_MS;
+	purge(place);
+	assert_rows(place, verifications, 0);
+	assert_rows(place, standing, 1);
+	assert_rows(place, revoked, 2);
+	operator_sim_free(&sim);
+}
+
 /* More than goes in one transaction. */
 static void test_many(void **state)
 {
@@ -139,6 +173,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		OPERATOR_PLACE_BOTH(test_in_its_time),
+		OPERATOR_PLACE_BOTH(test_unregistered_credentials),
 		OPERATOR_PLACE_BOTH(test_many),
 		OPERATOR_PLACE_BOTH(test_status_lists),
 	};
