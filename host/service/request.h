@@ -72,8 +72,9 @@ struct reply {
 	/* Nothing to say yet: run the handler again when a decision falls or soon, until wait_ms
 	 * have passed, then send what it says. */
 	bool hold;
-	/* Not sent before this many milliseconds since the request came in: answers that must not
-	 * differ in time. */
+	/* Not sent before this many milliseconds since the whole request was there: answers that
+	 * must not differ in time. Counted from its head, a client could send its body later by
+	 * that much and be told at once. */
 	unsigned not_before_ms;
 	const char *wake[REPLY_WAKES_MAX]; /* tasks to be woken after the commit */
 	/* Counted by metrics_count(), once, after the commit; literals. NULL: nothing. */

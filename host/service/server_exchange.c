@@ -220,6 +220,7 @@ void exchange_body(struct exchange *exchange, struct bytes body)
 
 void exchange_begin(struct exchange *exchange)
 {
+	exchange->whole_ms = monotonic_ms();
 	if (exchange->route)
 		exchange_submit(exchange);
 	else

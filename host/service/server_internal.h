@@ -104,6 +104,7 @@ struct exchange {
 	char allow[ROUTE_ALLOW_SIZE];
 	bool keep_alive, head_only, old;
 	int64_t started_us;
+	int64_t whole_ms; /* when all of it had come */
 	int64_t wait_until_ms;
 	bool held; /* counted in held_count */
 	uint8_t *body;

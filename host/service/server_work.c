@@ -148,7 +148,7 @@ void exchange_answered(struct exchange *exchange)
 
 	if (hold(exchange))
 		return;
-	early = exchange->started_us / 1000 + exchange->reply.not_before_ms - monotonic_ms();
+	early = exchange->whole_ms + exchange->reply.not_before_ms - monotonic_ms();
 	if (early <= 0 || !exchange->connection ||
 	    !post_later(exchange->server, (unsigned)early, send_reply, exchange))
 		send_reply(exchange);

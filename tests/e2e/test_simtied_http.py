@@ -443,6 +443,20 @@ def what_was_acknowledged_under_load_is_there_after_the_end():
         same(len(set(acknowledged)), len(acknowledged))
 
 
+def a_refusal_is_held_back_from_when_the_body_is_there():
+    """Else who sends the head first and the body later is told when the operator knew."""
+    held = 0.6
+    with Place() as place, Operator(place, operator=f"\trefusal_ms = {int(held * 1000)};\n") as operator, \
+            operator.connect() as wire:
+        head, body = message("POST", POST, BODY).split(b"\r\n\r\n")
+        wire.sendall(head + b"\r\n\r\n")
+        time.sleep(held)
+        began = time.monotonic()
+        wire.sendall(body)
+        same(read_reply(wire).json["status"], "NOT_VERIFIED")
+        holds(time.monotonic() - began >= held - 0.01, "it was not held back")
+
+
 def a_daemon_that_idles_is_small():
     with Place() as place, Operator(place) as operator:
         same(operator.request("GET", PATH).status, 404)
@@ -468,4 +482,5 @@ if __name__ == "__main__":
         slow_clients_lose, who_does_not_read_is_dropped, quotas_are_each_clients_own, connections_are_bounded,
         a_locked_store_is_503_and_passes, a_full_queue_is_503, long_polls_are_not_idle,
         the_end_answers_long_polls_and_closes_idle_connections,
-        what_was_acknowledged_under_load_is_there_after_the_end, a_daemon_that_idles_is_small]))
+        what_was_acknowledged_under_load_is_there_after_the_end,
+        a_refusal_is_held_back_from_when_the_body_is_there, a_daemon_that_idles_is_small]))
