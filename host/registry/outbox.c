@@ -201,6 +201,17 @@ int outbox_done(struct db *db, const struct outbox_entry *entry, const char *err
 		      NULL);
 }
 
+int outbox_put_off(struct db *db, const struct outbox_entry *entry, unsigned pause_ms)
+{
+	static const char give_back[] = "UPDATE outbox SET due_at = $1, claimed_until = 0"
+					" WHERE hi = $2 AND id = $3 AND state = 1";
+
+	return db_run(db, give_back,
+		      DB_VALUES(db_int(clock_wall_ms() + pause_ms), db_int(entry->hi),
+				db_bytes(bytes_of(entry->id, VAULT_ID_SIZE))),
+		      NULL);
+}
+
 int outbox_list(struct db *db, const struct vault *vault,
 		void (*see)(void *context, const struct outbox_entry *entry), void *context)
 {

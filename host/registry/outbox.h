@@ -35,6 +35,9 @@ int outbox_claim(struct db *db, const struct vault *vault, unsigned claim_ms,
 /* What became of one: delivered (error NULL), or when to try again. */
 int outbox_done(struct db *db, const struct outbox_entry *entry, const char *error);
 
+/* Gives a claimed one back without a try, to be due in so many milliseconds. */
+int outbox_put_off(struct db *db, const struct outbox_entry *entry, unsigned pause_ms);
+
 /* Those not delivered, oldest first, for a person to look at; the text is borrowed for the call. Of
  * one that does not open audience and event are "" and 0. */
 int outbox_list(struct db *db, const struct vault *vault,

@@ -176,7 +176,7 @@ static int operator_open(struct service *service, void **state)
 		goto fail;
 	op->cache = operator_cache_new((size_t)op->cache_size);
 	op->status = operator_status_new();
-	op->outbox = operator_outbox_new();
+	op->outbox = operator_outbox_new(op->messenger_count);
 	if (!op->cache || !op->status || !op->outbox)
 		goto fail;
 	*state = op;

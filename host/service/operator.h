@@ -134,7 +134,7 @@ int operator_retention_run(struct work *work, bool *more);
 
 /* Sends what is due from the outbox (operator_outbox.c). */
 int operator_outbox_run(struct work *work, bool *more);
-struct operator_outbox *operator_outbox_new(void);
+struct operator_outbox *operator_outbox_new(size_t messengers);
 void operator_outbox_free(struct operator_outbox **outbox);
 
 #endif

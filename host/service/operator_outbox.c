@@ -3,7 +3,8 @@
  *
  * A notice is claimed, sent, and what became of it written down. A daemon that dies in between lets
  * its claim run out, and the notice is sent again under the same id, which tells the messenger that
- * it has it. What is in flight is bounded, so that one slow messenger costs memory to nobody.
+ * it has it. What is in flight is bounded, in all and for each messenger: one that hangs costs
+ * memory to nobody, and its notices keep no other's from their turn.
  */
 #include "operator.h"
 #include "outbox.h"
@@ -14,11 +15,22 @@
 #include <string.h>
 
 #define FLIGHTS_MAX 64
+#define LANE_MAX    8 /* of one messenger */
 #define TIMEOUT_MS  10000
+#define PAUSE_MIN   1000
+#define PAUSE_STEP  100
+#define PAUSE_STEPS 600   /* up to a minute */
 #define CLAIM_MS    60000 /* well over the time-out, so that no other daemon sends it meanwhile */
+
+/* One messenger's share. */
+struct lane {
+	atomic_uint flights;
+	atomic_uint put_off; /* notices that waited for their turn since it last took one */
+};
 
 struct operator_outbox {
 	atomic_uint flights; /* notices under way */
+	struct lane lanes[]; /* one for each messenger of the settings */
 };
 
 /* One notice under way, then the job that settles it. */
@@ -26,6 +38,7 @@ struct flight {
 	struct job job; /* first: the engine knows no more of it */
 	struct service *service;
 	struct operator_outbox *outbox;
+	struct lane *lane;
 	struct outbox_entry entry;
 	bool delivered;
 	char error[sizeof(((struct outbox_entry *)0)->last_error)];
@@ -48,6 +61,9 @@ static void settled(struct job *job, int result)
 		metrics_count(metrics, "notices", "outcome=\"delivered\"", 1);
 	else
 		metrics_count(metrics, "notices", "outcome=\"failed\"", 1);
+	if (flight->delivered)
+		atomic_store(&flight->lane->put_off, 0);
+	atomic_fetch_sub(&flight->lane->flights, 1);
 	atomic_fetch_sub(&flight->outbox->flights, 1);
 	free(flight);
 }
@@ -67,12 +83,27 @@ static void answered(void *context, const struct outgoing_answer *answer)
 		settled(&flight->job, DB_ERR_BUSY);
 }
 
-static const char *address_of(const struct operator_state *op, const char *audience)
+/* The messenger's lane, and its address (NULL: none). NULL: it is none of the settings'. */
+static struct lane *lane_of(const struct operator_state *op, const char *audience,
+			    const char **address)
 {
-	for (size_t i = 0; i < op->messenger_count; i++)
-		if (strcmp(op->messengers[i].audience, audience) == 0)
-			return op->messengers[i].notify;
+	*address = NULL;
+	for (size_t i = 0; i < op->messenger_count; i++) {
+		if (strcmp(op->messengers[i].audience, audience) != 0)
+			continue;
+		*address = op->messengers[i].notify;
+		return &op->outbox->lanes[i];
+	}
 	return NULL;
+}
+
+/* How long one waits whose messenger has its share under way: each a little longer than the one
+ * before, so that many are not looked at again and again for one that takes none. */
+static unsigned pause_of(struct lane *lane)
+{
+	const unsigned before = atomic_fetch_add(&lane->put_off, 1);
+
+	return PAUSE_MIN + (before < PAUSE_STEPS ? before : PAUSE_STEPS) * PAUSE_STEP;
 }
 
 /* The token of a notice, malloc()ed; NULL: the library failed. */
@@ -91,9 +122,9 @@ static char *notice_text(const struct operator_state *op, const struct outbox_en
 }
 
 /* Sends one. False: it could not be sent off, and `error` says why. */
-static bool launch(struct operator_state *op, const struct outbox_entry *entry, const char **error)
+static bool launch(struct operator_state *op, struct lane *lane, const char *url,
+		   const struct outbox_entry *entry, const char **error)
 {
-	const char *url = address_of(op, entry->audience);
 	struct flight *flight = url ? calloc(1, sizeof(*flight)) : NULL;
 	char *jwt = flight ? notice_text(op, entry) : NULL;
 	bool sent = false;
@@ -113,12 +144,15 @@ static bool launch(struct operator_state *op, const struct outbox_entry *entry, 
 		flight->job = (struct job){.run = settle, .done = settled};
 		flight->service = op->service;
 		flight->outbox = op->outbox;
+		flight->lane = lane;
 		flight->entry = *entry;
 		atomic_fetch_add(&op->outbox->flights, 1);
+		atomic_fetch_add(&lane->flights, 1);
 		sent = outgoing_send(op->service, &request);
 		if (!sent) {
 			*error = "its notify address is no https:// address";
 			atomic_fetch_sub(&op->outbox->flights, 1);
+			atomic_fetch_sub(&lane->flights, 1);
 		}
 	}
 	free(jwt);
@@ -127,28 +161,38 @@ static bool launch(struct operator_state *op, const struct outbox_entry *entry, 
 	return sent;
 }
 
+/* Sends one, or says when to come back to it. */
+static int take(struct work *work, const struct outbox_entry *entry)
+{
+	struct operator_state *op = work->service->state;
+	const char *url, *error;
+	struct lane *lane = lane_of(op, entry->audience, &url);
+
+	if (lane && atomic_load(&lane->flights) >= LANE_MAX)
+		return outbox_put_off(work->db, entry, pause_of(lane));
+	return launch(op, lane, url, entry, &error) ? DB_OK : outbox_done(work->db, entry, error);
+}
+
 int operator_outbox_run(struct work *work, bool *more)
 {
 	struct operator_state *op = work->service->state;
 	const unsigned flights = atomic_load(&op->outbox->flights);
 	struct outbox_entry entries[FLIGHTS_MAX];
 	size_t room = flights < FLIGHTS_MAX ? FLIGHTS_MAX - flights : 0, count = 0;
-	const char *error;
 	int result = DB_OK;
 
 	if (room == 0)
 		return DB_OK;
 	result = outbox_claim(work->db, work->service->vault, CLAIM_MS, entries, room, &count);
 	for (size_t i = 0; i < count && result == DB_OK; i++)
-		if (!launch(op, &entries[i], &error))
-			result = outbox_done(work->db, &entries[i], error);
+		result = take(work, &entries[i]);
 	*more = count == room;
 	return result;
 }
 
-struct operator_outbox *operator_outbox_new(void)
+struct operator_outbox *operator_outbox_new(size_t messengers)
 {
-	return calloc(1, sizeof(struct operator_outbox));
+	return calloc(1, sizeof(struct operator_outbox) + messengers * sizeof(struct lane));
 }
 
 void operator_outbox_free(struct operator_outbox **outbox)

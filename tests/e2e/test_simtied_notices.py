@@ -35,7 +35,7 @@ class Scene:
         self.operator = stack.enter_context(Operator(
             self.place, store=self.store.where, operator=VIRTUAL, environment=self.clock.environment,
             notify={name: receiver.url for name, receiver in self.receivers.items()}))
-        sims = Fleet(self.place, self.operator, 1)
+        self.sims = sims = Fleet(self.place, self.operator, 1)
         self.registrations = {}
         for name in messengers:
             pair = self.place.messenger(name)
@@ -169,6 +169,30 @@ def messengers_do_not_wait_for_one_another_and_an_impostor_gets_nothing():
         holds("given up" in scene.stuck() and FAKE in scene.stuck(), scene.stuck())
 
 
+def what_waits_for_one_messenger_keeps_no_others_from_their_turn():
+    """More for one that hangs than may be under way at a time, all due before the other's."""
+    with contextlib.ExitStack() as stack:
+        scene = Scene(stack, [CHAT, SLOW])
+        scene.receivers[SLOW].answers = [HANG]
+        pair = scene.place.messenger(CHAT)
+        path = f"/v1/registrations/{scene.registrations[CHAT]}"
+        same(scene.operator.request("DELETE", path, pair=pair).status, 204)
+        path = f"/v1/admin/subscribers/{fleet.number(0)}/events"
+        for word in ("SUSPENDED", "RESUMED") * 60:
+            reply = scene.operator.request("POST", path, {"event": word}, pair=scene.place.pair("admin"))
+            same((reply.status, reply.json["notices"]), (200, 1))
+        wait_for(lambda: scene.receivers[SLOW].notices, "the one that hangs")
+        answer = scene.operator.request("POST", "/v1/verifications", scene.sims.bodies(1, CHAT)[0], pair=pair).json
+        same(answer["status"], "VERIFIED")
+        scene.registrations[CHAT] = answer["verificationId"]
+        path = f"/v1/registrations/{answer['verificationId']}"
+        same(scene.operator.request("PUT", path, {"identificationCode": CHAT}, pair=pair).status, 201)
+        began = time.monotonic()
+        scene.event(event="SIM_SWAPPED")
+        scene.is_this(scene.come(CHAT, 1), CHAT, "SIM_SWAPPED")
+        holds(time.monotonic() - began < FIRST + 3 * TICK, "it waited for the other's")
+
+
 @on_each_store
 def killed_between_sending_and_settling_it_sends_the_same_again(place, store):
     with contextlib.ExitStack() as stack:
@@ -209,5 +233,6 @@ if __name__ == "__main__":
     sys.exit(run([
         a_notice_is_sent_again_until_it_is_taken_and_then_no_more,
         messengers_do_not_wait_for_one_another_and_an_impostor_gets_nothing,
+        what_waits_for_one_messenger_keeps_no_others_from_their_turn,
         killed_between_sending_and_settling_it_sends_the_same_again,
         ended_while_a_messenger_hangs_it_keeps_the_notice]))
