@@ -85,6 +85,10 @@ def answers_that_are_none():
         with server(answer) as (port, _):
             result, said = register(port, code=IO)
             tap.holds(result["error"] in ("NO_ANSWER", "UNEXPECTED"), f"{answer[:60]}: {result} {said}")
+    whole = len(json.dumps(CHALLENGE))
+    for length in (0, whole - 1, whole + 1):
+        with server(reply(CHALLENGE, length=length)) as (port, _):
+            tap.same(register(port, code=IO)[0]["error"], "NO_ANSWER", f"{length} of {whole} bytes")
     tap.same(signed(), before, "nothing is signed")
 
 

@@ -276,6 +276,37 @@ static void test_yes_that_does_not_hold(void **state)
 	json_decref(yes);
 }
 
+/* An answer belongs to its question: another id, or one that no path could hold, is none. */
+static void test_answer_to_another_question(void **state)
+{
+	static const char *const bodies[] = {
+		"{\"verificationId\":\"other\",\"status\":\"NOT_VERIFIED\",\"reason\":\"TOKEN_"
+		"USED\"}",
+		"{\"verificationId\":\"a/../b\",\"status\":\"PENDING\"}",
+		"{\"verificationId\":\"\",\"status\":\"PENDING\"}",
+		"{\"status\":\"EXPIRED\"}",
+		"{\"verificationId\":\"mine\",\"status\":\"PERHAPS\"}",
+		"{\"verificationId\":\"mine\",\"status\":7}",
+		"[]",
+		"",
+	};
+	struct messenger_place *place = messenger_place(state);
+	struct messenger_side *side = &place->side[0];
+
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		struct messenger_row row = {.state = MESSENGER_PENDING, .step = STEP_WAIT};
+
+		snprintf(row.verification, sizeof(row.verification), "mine");
+		assert_false(
+			messenger_answer(&side->messenger, &side->operators[0], &row, 200,
+					 bytes_of((const uint8_t *)bodies[i], strlen(bodies[i]))));
+		assert_int_equal(row.state, MESSENGER_PENDING);
+		assert_int_equal(row.step, STEP_WAIT);
+		assert_int_equal(row.attempts, 1);
+		assert_string_equal(row.verification, "mine");
+	}
+}
+
 /* ---- Time ---- */
 
 /* Writes the row as if it were so much older. */
@@ -550,6 +581,7 @@ int main(void)
 		MESSENGER_PLACE_BOTH(test_client_key),
 		MESSENGER_PLACE_BOTH(test_lost_on_the_way),
 		MESSENGER_PLACE_BOTH(test_yes_that_does_not_hold),
+		MESSENGER_PLACE_BOTH(test_answer_to_another_question),
 		MESSENGER_PLACE_BOTH(test_expires),
 		MESSENGER_PLACE_BOTH(test_withdraws),
 		MESSENGER_PLACE_BOTH(test_claims),
