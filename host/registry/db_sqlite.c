@@ -121,7 +121,7 @@ static int sqlite_settle(struct db *db)
 	struct sqlite *sqlite = of(db);
 	int pages = 0;
 
-	if (!sqlite->connection)
+	if (!sqlite->connection || sqlite->gone || db_sqlite_moved(sqlite))
 		return db_fail(db, DB_ERR_GONE, "%.200s is not open", sqlite->path);
 	errno = 0;
 	if (sqlite3_wal_checkpoint_v2(sqlite->connection, "main", SQLITE_CHECKPOINT_PASSIVE, &pages,

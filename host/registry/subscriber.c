@@ -21,7 +21,9 @@ static const char table[] = "subscribers";
 #define CARD_AT    SIMTIE_CHAIN_CODE_SIZE
 #define NUMBER_AT  (CARD_AT + SUBSCRIBER_CARD_SIZE)
 #define PLAIN_MAX  (NUMBER_AT + SIMTIE_NUMBER_SIZE - 1)
-#define SEALED_MAX (PLAIN_MAX + VAULT_OVERHEAD)
+#define SEALED_MAX SUBSCRIBER_SEALED_MAX
+
+_Static_assert(SEALED_MAX == PLAIN_MAX + VAULT_OVERHEAD, "subscriber.h says how long a row is");
 
 static void put_index(const struct vault_index *index, uint8_t out[static PLACE_SIZE])
 {
@@ -159,28 +161,69 @@ static void row_unseal_in_vain(const struct vault *vault, const char *number,
 		   subscriber);
 }
 
-int subscriber_find(struct db *db, const struct vault *vault, const char *number,
-		    enum subscriber_lock lock, struct subscriber *subscriber, bool *found)
+#define LOOK                                                                                       \
+	"SELECT state, card_state, device_public, sim_changed_at, key_id,"                         \
+	" sealed FROM subscribers WHERE hi = $1 AND lo = $2"
+
+static const char look[] = LOOK;
+static const char hold[] = LOOK " FOR UPDATE";
+
+/* DB_ROW: it is there, and the query has to be ended. */
+static int query(struct db *db, const struct vault_index *index, enum subscriber_lock lock)
 {
-	static const char look[] =
-		"SELECT state, card_state, device_public, sim_changed_at, key_id,"
-		" sealed FROM subscribers WHERE hi = $1 AND lo = $2";
-	static const char hold[] =
-		"SELECT state, card_state, device_public, sim_changed_at, key_id,"
-		" sealed FROM subscribers WHERE hi = $1 AND lo = $2 FOR UPDATE";
+	const int result = db_query(db, lock == SUBSCRIBER_LOCK ? hold : look,
+				    DB_VALUES(db_int(index->hi), db_int(index->lo)));
+
+	return result == DB_OK ? db_next(db) : result;
+}
+
+/* Keeps the row that db_next() gave. False: it is longer than any that was written here. */
+static bool row_see(const struct db *db, struct subscriber_seen *seen)
+{
+	const struct bytes point = db_column_bytes(db, 2), sealed = db_column_bytes(db, 5);
+
+	if (point.len > sizeof(seen->point) || sealed.len > sizeof(seen->sealed))
+		return false;
+	seen->found = true;
+	seen->state = db_column_int(db, 0);
+	seen->card_state = db_column_int(db, 1);
+	seen->sim_changed_at = db_column_int(db, 3);
+	seen->key_id = db_column_int(db, 4);
+	seen->point_len = point.len;
+	seen->sealed_len = sealed.len;
+	if (point.len)
+		memcpy(seen->point, point.ptr, point.len);
+	if (sealed.len)
+		memcpy(seen->sealed, sealed.ptr, sealed.len);
+	return true;
+}
+
+static bool row_same(const struct db *db, const struct subscriber_seen *seen)
+{
+	return seen->found && seen->state == db_column_int(db, 0) &&
+	       seen->card_state == db_column_int(db, 1) &&
+	       bytes_equal(bytes_of(seen->point, seen->point_len), db_column_bytes(db, 2)) &&
+	       seen->sim_changed_at == db_column_int(db, 3) &&
+	       seen->key_id == db_column_int(db, 4) &&
+	       bytes_equal(bytes_of(seen->sealed, seen->sealed_len), db_column_bytes(db, 5));
+}
+
+/* `seen` may be NULL. */
+static int find(struct db *db, const struct vault *vault, const char *number,
+		enum subscriber_lock lock, struct subscriber *subscriber, bool *found,
+		struct subscriber_seen *seen)
+{
 	int result;
 
 	*found = false;
 	memset(subscriber, 0, sizeof(*subscriber));
 	if (!subscriber_index(vault, number, &subscriber->index))
 		return DB_ERR_MEMORY;
-	result = db_query(db, lock == SUBSCRIBER_LOCK ? hold : look,
-			  DB_VALUES(db_int(subscriber->index.hi), db_int(subscriber->index.lo)));
-	if (result == DB_OK)
-		result = db_next(db);
+	result = query(db, &subscriber->index, lock);
 	*found = result == DB_ROW;
 	if (*found) {
-		result = row_read(db, vault, number, subscriber);
+		result = seen && !row_see(db, seen) ? DB_ERR_DAMAGED
+						    : row_read(db, vault, number, subscriber);
 		db_end(db);
 	} else if (result == DB_OK) {
 		row_unseal_in_vain(vault, number, subscriber);
@@ -190,6 +233,36 @@ int subscriber_find(struct db *db, const struct vault *vault, const char *number
 		result = DB_ERR_MEMORY;
 	if (result != DB_OK)
 		bytes_wipe(subscriber, sizeof(*subscriber));
+	return result;
+}
+
+int subscriber_find(struct db *db, const struct vault *vault, const char *number,
+		    enum subscriber_lock lock, struct subscriber *subscriber, bool *found)
+{
+	return find(db, vault, number, lock, subscriber, found, NULL);
+}
+
+int subscriber_see(struct db *db, const struct vault *vault, const char *number,
+		   struct subscriber *subscriber, struct subscriber_seen *seen)
+{
+	bool found;
+	int result;
+
+	memset(seen, 0, sizeof(*seen));
+	result = find(db, vault, number, SUBSCRIBER_READ, subscriber, &found, seen);
+	seen->index = subscriber->index;
+	return result;
+}
+
+int subscriber_see_again(struct db *db, const struct subscriber_seen *seen, bool *same)
+{
+	int result = query(db, &seen->index, SUBSCRIBER_LOCK);
+
+	*same = result == DB_ROW ? row_same(db, seen) : !seen->found;
+	if (result == DB_ROW) {
+		db_end(db);
+		result = DB_OK;
+	}
 	return result;
 }
 

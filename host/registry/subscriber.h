@@ -13,6 +13,8 @@
 #include "vault.h"
 
 #define SUBSCRIBER_CARD_SIZE 16
+#define SUBSCRIBER_SEALED_MAX                                                                      \
+	(SIMTIE_CHAIN_CODE_SIZE + SUBSCRIBER_CARD_SIZE + SIMTIE_NUMBER_SIZE - 1 + VAULT_OVERHEAD)
 
 enum subscriber_state {
 	SUBSCRIBER_ACTIVE = 1,
@@ -50,6 +52,24 @@ bool subscriber_index(const struct vault *vault, const char *number, struct vaul
  */
 int subscriber_find(struct db *db, const struct vault *vault, const char *number,
 		    enum subscriber_lock lock, struct subscriber *subscriber, bool *found);
+
+/* A row as it lies in the store, or that there is none, to be compared with what is there later.
+ * What is sealed has a random nonce: the same bytes are the same row. */
+struct subscriber_seen {
+	struct vault_index index;
+	bool found;
+	int64_t state, card_state, sim_changed_at, key_id;
+	size_t point_len, sealed_len;
+	uint8_t point[SIMTIE_POINT_SIZE];
+	uint8_t sealed[SUBSCRIBER_SEALED_MAX];
+};
+
+/* subscriber_find() with SUBSCRIBER_READ, and the row that it read. */
+int subscriber_see(struct db *db, const struct vault *vault, const char *number,
+		   struct subscriber *subscriber, struct subscriber_seen *seen);
+
+/* Whether the row is still as it was seen; held until the transaction ends. */
+int subscriber_see_again(struct db *db, const struct subscriber_seen *seen, bool *same);
 
 /* Writes one, new or changed. Index and card are made from number and key, which without a card
  * (SUBSCRIBER_CARD_NONE) is not kept. DB_ERR_CONFLICT: the number is none (E.164). */

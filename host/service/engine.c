@@ -1,17 +1,14 @@
 /*
- * The queue, the workers that take from it, and the engine's start and end.
+ * The queues, and the engine's start and end.
  */
 #include "engine_internal.h"
 
 #include "monotonic.h"
 #include "service.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define PROBE_S 1 /* how often a store that failed is tried while nothing comes */
 
 void engine_turn_take(struct engine *engine)
 {
@@ -52,66 +49,9 @@ void engine_note(struct engine_thread *thread, int result)
 			thread->chain, db_strerror(result), db_detail(thread->db));
 }
 
-/* Takes what has queued up, at most batch_max; the mutex is held. */
-static size_t take(struct engine *engine, struct job **batch)
+static unsigned waiting_of(const struct engine *engine)
 {
-	size_t count = 0;
-
-	while (engine->head && count < engine->batch_max) {
-		batch[count++] = engine->head;
-		engine->head = engine->head->next;
-	}
-	if (!engine->head)
-		engine->tail = &engine->head;
-	engine->waiting -= (unsigned)count;
-	return count;
-}
-
-/* Waits for a job. False: the engine stops and nothing is left. *probe: nothing came for a while,
- * and the store failed the last time. */
-static bool wait(struct engine_thread *thread, bool *probe)
-{
-	struct engine *engine = thread->engine;
-	struct timespec until;
-	bool go_on;
-	int status = 0;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += PROBE_S;
-	pthread_mutex_lock(&engine->mutex);
-	while (!engine->head && !engine->stopping && status != ETIMEDOUT) {
-		if (atomic_load(&thread->good))
-			pthread_cond_wait(&engine->jobs, &engine->mutex);
-		else
-			status = pthread_cond_timedwait(&engine->jobs, &engine->mutex, &until);
-	}
-	*probe = !engine->head && !engine->stopping;
-	go_on = engine->head || !engine->stopping;
-	pthread_mutex_unlock(&engine->mutex);
-	return go_on;
-}
-
-static void *work(void *argument)
-{
-	struct engine_thread *thread = argument;
-	struct engine *engine = thread->engine;
-	bool probe;
-
-	while (wait(thread, &probe)) {
-		size_t count;
-
-		if (probe) {
-			engine_probe(thread);
-			continue;
-		}
-		/* The turn first: what queues up while others write goes into one transaction. */
-		engine_turn_take(engine);
-		pthread_mutex_lock(&engine->mutex);
-		count = take(engine, thread->batch);
-		pthread_mutex_unlock(&engine->mutex);
-		engine_batch(thread, thread->batch, count);
-	}
-	return NULL;
+	return engine->queued.count + engine->ready.count;
 }
 
 bool engine_submit(struct engine *engine, struct job *job)
@@ -121,13 +61,11 @@ bool engine_submit(struct engine *engine, struct job *job)
 	if (!engine)
 		return false;
 	job->queued_ms = monotonic_ms();
-	job->next = NULL;
 	pthread_mutex_lock(&engine->mutex);
-	taken = !engine->stopping && engine->waiting < engine->queue_max;
+	taken = !engine->stopping && waiting_of(engine) < engine->queue_max;
 	if (taken) {
-		*engine->tail = job;
-		engine->tail = &job->next;
-		engine->waiting++;
+		engine_queue_put(
+			job->prepare && engine->one_writer ? &engine->queued : &engine->ready, job);
 		pthread_cond_signal(&engine->jobs);
 	}
 	pthread_mutex_unlock(&engine->mutex);
@@ -147,9 +85,19 @@ void engine_wake(struct engine *engine, const char *task)
 
 void engine_load(struct engine *engine, unsigned *waiting, int64_t *oldest_ms)
 {
+	const struct job *heads[2];
+
 	pthread_mutex_lock(&engine->mutex);
-	*waiting = engine->waiting;
-	*oldest_ms = engine->head ? monotonic_ms() - engine->head->queued_ms : 0;
+	heads[0] = engine->queued.head;
+	heads[1] = engine->ready.head;
+	*waiting = waiting_of(engine);
+	*oldest_ms = 0;
+	for (int i = 0; i < 2; i++) {
+		const int64_t age = heads[i] ? monotonic_ms() - heads[i]->queued_ms : 0;
+
+		if (age > *oldest_ms)
+			*oldest_ms = age;
+	}
 	pthread_mutex_unlock(&engine->mutex);
 }
 
@@ -170,7 +118,7 @@ static struct engine *create(struct service *service, const struct engine_settin
 	if (!engine)
 		return NULL;
 	engine->thread_count = settings->workers + settings->task_count;
-	engine->threads = calloc(engine->thread_count, sizeof(*engine->threads));
+	engine->threads = calloc(engine->thread_count + 1, sizeof(*engine->threads));
 	if (!engine->threads) {
 		free(engine);
 		return NULL;
@@ -179,7 +127,8 @@ static struct engine *create(struct service *service, const struct engine_settin
 	engine->batch_max = settings->batch_max;
 	engine->queue_max = settings->queue_max;
 	engine->worker_count = settings->workers;
-	engine->tail = &engine->head;
+	engine->queued.tail = &engine->queued.head;
+	engine->ready.tail = &engine->ready.head;
 	snprintf(engine->name, sizeof(engine->name), "%s", settings->name);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -208,13 +157,17 @@ static int connect_thread(struct engine *engine, size_t i, const struct engine_s
 		if (!thread->batch || !thread->results)
 			return DB_ERR_MEMORY;
 	} else {
-		thread->task = &settings->tasks[i - engine->worker_count];
+		thread->task = i < engine->worker_count + settings->task_count
+				       ? &settings->tasks[i - engine->worker_count]
+				       : &engine_settle;
 		snprintf(thread->chain, sizeof(thread->chain), "%s/%s", engine->name,
 			 thread->task->name);
 	}
 	error = db_open(settings->where, true, ENGINE_WAIT_MS, &thread->db, detail);
-	if (error == DB_OK)
-		engine->one_writer = db_engine(thread->db) == DB_SQLITE;
+	if (error == DB_OK && i == 0 && db_engine(thread->db) == DB_SQLITE) {
+		engine->one_writer = true;
+		engine->thread_count++;
+	}
 	return error;
 }
 
@@ -230,7 +183,8 @@ int engine_start(struct engine **out, struct service *service,
 	for (size_t i = 0; error == DB_OK && i < engine->thread_count; i++) {
 		struct engine_thread *thread = &engine->threads[i];
 
-		if (pthread_create(&thread->id, NULL, thread->task ? engine_task : work, thread))
+		if (pthread_create(&thread->id, NULL, thread->task ? engine_task : engine_work,
+				   thread))
 			error = DB_ERR_MEMORY;
 		else
 			thread->started = true;

@@ -3,9 +3,11 @@
  *
  * Owns worker threads, each with a connection of its own, and one queue of jobs for all. A worker
  * takes what has queued up, at most `batch_max` jobs, runs them in one transaction, commits, and
- * only then tells each that it is done: under load one flush to the disk serves many. When one of
- * the group fails, it rolls back and runs each by itself, so that none suffers for another. Refuses
- * a job when the queue is full: memory is bounded.
+ * only then tells each that it is done: under load one flush to the disk serves many. Where one
+ * transaction at a time may write (SQLite), what needs no transaction is done before: workers
+ * prepare jobs while another of them writes. With SQLite it keeps the store's log short besides.
+ * When one of the group fails, it rolls back and runs each by itself, so that none suffers for
+ * another. Refuses a job when the queue is full: memory is bounded.
  *
  * A job's run() may be called more than once; what it wrote into memory the last time counts.
  */
@@ -16,19 +18,25 @@
 
 struct service;
 struct engine;
+struct prepared;
 
 /* What a job or a task works with. */
 struct work {
 	struct service *service;
-	struct db *db;     /* in a transaction */
+	struct db *db;     /* in a transaction; while a job is prepared in none, and read alone */
 	const char *chain; /* this connection's audit chain, "NAME/1" */
 	int64_t waited_ms; /* how long the job stood in the queue */
 	/* How often the job is run again if it gives DB_ERR_BUSY now: with 0 it is the last time.
 	 * UINT_MAX for tasks. */
 	unsigned tries_left;
+	struct prepared *prepared; /* request.h: of a request that was prepared; or NULL */
 };
 
 struct job {
+	/* Once, before the first run(), in any worker's thread and outside its transaction; with
+	 * SQLite alone, elsewhere it would save nobody a wait. What it saw may be out of date when
+	 * run() is. May be NULL. */
+	void (*prepare)(struct work *work, struct job *job);
 	/* DB_OK: commit. Anything negative: roll back. DB_ERR_BUSY is tried again by itself, a few
 	 * times. */
 	int (*run)(struct work *work, struct job *job);

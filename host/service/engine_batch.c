@@ -143,7 +143,7 @@ void engine_batch(struct engine_thread *thread, struct job **jobs, size_t count)
 	struct told told = {thread->batch + thread->engine->batch_max, thread->results, 0};
 
 	run_all(thread, jobs, count, &told);
-	engine_turn_give(thread->engine);
+	engine_written(thread->engine);
 	for (size_t i = 0; i < told.count; i++)
 		told.jobs[i]->done(told.jobs[i], told.results[i]);
 }

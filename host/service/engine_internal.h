@@ -16,6 +16,11 @@
 
 struct engine;
 
+struct engine_queue {
+	struct job *head, **tail;
+	unsigned count;
+};
+
 /* A thread with its connection: of a worker, or of a task. */
 struct engine_thread {
 	struct engine *engine;
@@ -36,18 +41,25 @@ struct engine {
 	unsigned batch_max, queue_max;
 	char name[49];
 
-	pthread_mutex_t mutex; /* the queue, woken, stopping */
+	pthread_mutex_t mutex; /* the queues, writing, woken, stopping */
 	pthread_cond_t jobs, tasks;
-	struct job *head, **tail;
-	unsigned waiting;
+	struct engine_queue queued; /* to be prepared */
+	struct engine_queue ready;  /* to be run */
+	bool writing;               /* a worker has `turn`, or waits for it */
 	bool stopping;
 
 	bool one_writer; /* SQLite: `turn` orders all that write */
 	struct turn turn;
 
-	struct engine_thread *threads; /* workers, then tasks */
+	struct engine_thread *threads; /* workers, then tasks, then SQLite's housekeeping */
 	size_t worker_count, thread_count;
 };
+
+/* engine_work.c: the thread of a worker. */
+void *engine_work(void *thread);
+void engine_queue_put(struct engine_queue *queue, struct job *job);
+/* Gives the turn back, and lets another worker write. */
+void engine_written(struct engine *engine);
 
 /* engine_batch.c: runs jobs to their ends, each one's done() included. The thread has the turn,
  * which is given back before done(). */
@@ -58,6 +70,8 @@ void engine_probe(struct engine_thread *thread);
 
 /* engine_task.c: the thread of a task. */
 void *engine_task(void *thread);
+/* The task that keeps SQLite's log short. */
+extern const struct task engine_settle;
 
 /* Begins and ends a transaction of this thread; take the turn before, give it after. */
 void engine_turn_take(struct engine *engine);

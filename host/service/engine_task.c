@@ -31,6 +31,21 @@ static bool wait(struct engine_thread *thread, unsigned ms)
 	return !stopping;
 }
 
+#define SETTLE_MS 100
+
+const struct task engine_settle = {"settle", SETTLE_MS, NULL};
+
+/* Beside those who write, without the turn. What is not settled now is next time; a store that is
+ * gone is opened again by an empty transaction. */
+static int settle(struct engine_thread *thread)
+{
+	const int result = db_settle(thread->db);
+
+	if (result != DB_OK && result != DB_ERR_BUSY)
+		engine_probe(thread);
+	return DB_OK;
+}
+
 /* One transaction. */
 static int run(struct engine_thread *thread, bool *more)
 {
@@ -43,6 +58,8 @@ static int run(struct engine_thread *thread, bool *more)
 	int result;
 
 	*more = false;
+	if (!thread->task->run)
+		return settle(thread);
 	engine_turn_take(thread->engine);
 	result = db_begin(thread->db);
 	if (result == DB_OK) {

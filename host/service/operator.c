@@ -192,10 +192,19 @@ static int operator_reload(struct service *service, void *state)
 	return operator_keys_read(state);
 }
 
+static struct prepared *operator_prepare(struct work *work, const struct route *route,
+					 const struct request *request)
+{
+	return route->run == operator_verification_post
+		       ? operator_verification_prepare(work, request)
+		       : NULL;
+}
+
 const struct role role_operator = {
 	.name = "operator",
 	.routes = routes,
 	.route_count = sizeof(routes) / sizeof(routes[0]),
+	.prepare = operator_prepare,
 	.tasks = tasks,
 	.task_count = sizeof(tasks) / sizeof(tasks[0]),
 	.open = operator_open,

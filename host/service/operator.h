@@ -95,6 +95,8 @@ enum registration_state {
 /* ---- Handlers, each in the file of its name ---- */
 
 request_handler operator_verification_post; /* operator_verification.c */
+/* What of it needs no transaction; NULL: the handler says why. */
+struct prepared *operator_verification_prepare(struct work *work, const struct request *request);
 request_handler operator_verification_get;
 request_handler operator_registration_put; /* operator_registration.c */
 request_handler operator_registration_delete;
@@ -111,6 +113,10 @@ request_handler operator_sealing_get;  /* operator_keys.c: the sealing certifica
 
 /* Draws an index from the open status list, opening another when that one is half full. */
 int operator_status_draw(struct work *work, int64_t *list, int64_t *index);
+/* Outside a transaction: draws one that nobody has yet; *list is 0 when there is none to be had so.
+ * Then, within one, takes it, unless somebody did or the list was closed (*taken). */
+int operator_status_look(struct work *work, int64_t *list, int64_t *index);
+int operator_status_take(struct work *work, int64_t list, int64_t index, bool *taken);
 /* Sets a credential's bit; it shows from the next tick on. */
 int operator_status_revoke(struct work *work, int64_t list, int64_t index);
 /* Sets those of all credentials that a subscriber's verifications and registrations have. */

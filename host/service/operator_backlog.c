@@ -59,7 +59,7 @@ static int decide(struct work *work, struct row *row, bool *decided)
 		result = hold(work, &row->subscriber, &busy);
 		if (result != DB_OK || busy)
 			return result;
-		result = operator_decide(work, &request, &row->decision);
+		result = operator_decide(work, &request, NULL, &row->decision);
 		/* Her row does not open. Nothing was written; the others need not wait. */
 		if (result == DB_ERR_DAMAGED && row->decision.reason == REASON_NONE)
 			return DB_OK;

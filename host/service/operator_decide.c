@@ -4,6 +4,9 @@
  *
  * A subscriber's decisions run one after another, by the lock on her row. That each counter value
  * counts once does not hang on it: the key of attestations alone forbids a second one.
+ *
+ * Where one transaction at a time may write, elliptic curves in it would have all others wait: see
+ * operator_decide_ahead().
  */
 #include "operator_decide.h"
 
@@ -112,7 +115,14 @@ static int counted_before(struct work *work, struct subscriber *subscriber,
 	return operator_clone_alarm(work, subscriber);
 }
 
-static int count(struct work *work, const struct decide_request *request,
+static bool counted_make(const struct vault *vault, const struct decide_request *request,
+			 const struct vault_index *subscriber, struct decide_counted *counted)
+{
+	return subscriber_service(vault, subscriber, request->audience, &counted->service) &&
+	       content_digest(request->token, counted->digest);
+}
+
+static int count(struct work *work, const struct decide_counted *counted,
 		 struct subscriber *subscriber, struct decision *decision)
 {
 	static const char insert[] =
@@ -126,76 +136,185 @@ static int count(struct work *work, const struct decide_request *request,
 	const struct db_value hi = db_int(subscriber->index.hi), lo = db_int(subscriber->index.lo);
 	const struct db_value card = db_bytes(bytes_of(subscriber->card, SUBSCRIBER_CARD_SIZE));
 	const struct db_value counter = db_int(decision->counter);
-	uint8_t digest[SIMTIE_DIGEST_SIZE];
-	int64_t service, changed;
-	int result;
+	const struct db_value service = db_int(counted->service);
+	int64_t changed;
+	int result = db_run(work->db, insert,
+			    DB_VALUES(hi, lo, card, counter, service,
+				      db_bytes(bytes_of(counted->digest, sizeof(counted->digest))),
+				      db_int(clock_wall_ms())),
+			    &changed);
 
-	if (!subscriber_service(work->service->vault, &subscriber->index, request->audience,
-				&service) ||
-	    !content_digest(request->token, digest))
-		return DB_ERR_MEMORY;
-	result = db_run(work->db, insert,
-			DB_VALUES(hi, lo, card, counter, db_int(service),
-				  db_bytes(bytes_of(digest, sizeof(digest))),
-				  db_int(clock_wall_ms())),
-			&changed);
 	if (result == DB_OK && changed == 0)
-		return counted_before(work, subscriber, digest, decision);
+		return counted_before(work, subscriber, counted->digest, decision);
 	if (result == DB_OK)
-		result = db_run(work->db, raise, DB_VALUES(hi, lo, card, db_int(service), counter),
+		result = db_run(work->db, raise, DB_VALUES(hi, lo, card, service, counter),
 				&changed);
 	if (result == DB_OK && changed == 0)
 		decision->reason = REASON_OLD_COUNTER;
 	return result;
 }
 
-int operator_decide_card(struct work *work, const struct decide_request *request,
-			 struct subscriber *subscriber, struct decision *decision,
-			 uint8_t service_public[static SIMTIE_POINT_SIZE])
+static bool may_register(const struct subscriber *subscriber, bool found)
 {
+	return found && subscriber->state == SUBSCRIBER_ACTIVE &&
+	       subscriber->card_state == SUBSCRIBER_CARD_GOOD;
+}
+
+static int decide_anew(struct work *work, const struct decide_request *request,
+		       struct subscriber *subscriber, struct decision *decision,
+		       uint8_t service_public[static SIMTIE_POINT_SIZE])
+{
+	struct decide_counted counted;
 	bool found, may, holds;
 	int result = subscriber_find(work->db, work->service->vault, request->number,
 				     SUBSCRIBER_LOCK, subscriber, &found);
 
-	memset(decision, 0, sizeof(*decision));
 	if (result != DB_OK)
 		return result;
-	may = found && subscriber->state == SUBSCRIBER_ACTIVE &&
-	      subscriber->card_state == SUBSCRIBER_CARD_GOOD;
+	may = may_register(subscriber, found);
 	if (!token_holds(operator_of(work), request, &subscriber->key, may, service_public,
 			 &decision->counter, &holds))
 		return DB_ERR_MEMORY;
-	if (holds && may)
-		return count(work, request, subscriber, decision);
-	decision->reason = REASON_NOT_CONFIRMED;
-	return DB_OK;
+	if (!holds || !may) {
+		decision->reason = REASON_NOT_CONFIRMED;
+		return DB_OK;
+	}
+	if (!counted_make(work->service->vault, request, &subscriber->index, &counted))
+		return DB_ERR_MEMORY;
+	return count(work, &counted, subscriber, decision);
 }
 
-static int credential_issue(struct work *work, const struct decide_request *request,
+int operator_decide_card(struct work *work, const struct decide_request *request,
+			 const struct decide_ahead *ahead, struct subscriber *subscriber,
+			 struct decision *decision,
+			 uint8_t service_public[static SIMTIE_POINT_SIZE])
+{
+	bool same = false;
+	int result = DB_OK;
+
+	memset(decision, 0, sizeof(*decision));
+	memset(subscriber, 0, sizeof(*subscriber));
+	if (ahead)
+		result = subscriber_see_again(work->db, &ahead->seen, &same);
+	if (result != DB_OK)
+		return result;
+	if (!same)
+		return decide_anew(work, request, subscriber, decision, service_public);
+	*subscriber = ahead->subscriber;
+	decision->counter = ahead->counter;
+	memcpy(service_public, ahead->service_public, SIMTIE_POINT_SIZE);
+	if (!ahead->holds || !may_register(subscriber, ahead->seen.found)) {
+		decision->reason = REASON_NOT_CONFIRMED;
+		return DB_OK;
+	}
+	return count(work, &ahead->counted, subscriber, decision);
+}
+
+/* ---- The credential ---- */
+
+/* Over the index that `decision` has. */
+static bool credential_sign(const struct operator_state *op, const struct decide_request *request,
 			    const uint8_t service_public[static SIMTIE_POINT_SIZE],
 			    struct decision *decision)
 {
-	const struct operator_state *op = operator_of(work);
 	struct simtie_credential credential = {.not_before = clock_wall_ms() / 1000};
-	int result = operator_status_draw(work, &decision->status_list, &decision->status_index);
 
-	if (result != DB_OK)
-		return result;
 	credential.not_after = credential.not_before + op->credential_days * DAY_S;
 	memcpy(credential.audience, request->audience, strlen(request->audience) + 1);
 	memcpy(credential.service_public, service_public, sizeof(credential.service_public));
 	credential.status_index = (uint32_t)decision->status_index;
-	if (!operator_status_uri(op, decision->status_list, credential.status_uri) ||
-	    simtie_credential_issue(op->issuer, &credential, decision->credential,
-				    &decision->credential_len))
-		return DB_ERR_MEMORY;
-	return DB_OK;
+	return operator_status_uri(op, decision->status_list, credential.status_uri) &&
+	       simtie_credential_issue(op->issuer, &credential, decision->credential,
+				       &decision->credential_len) == 0;
 }
 
-int operator_decide(struct work *work, const struct decide_request *request,
-		    struct decision *decision)
+/* Takes the one that was signed ahead, if it is for this key and its index is free still. */
+static int credential_take(struct work *work, const struct decide_ahead *ahead,
+			   const uint8_t service_public[static SIMTIE_POINT_SIZE],
+			   struct decision *decision, bool *taken)
 {
-	const enum simtie_refusal refusal = operator_decide_token(operator_of(work), request);
+	const struct decision *signed_ahead = &ahead->credential;
+	int result;
+
+	*taken = false;
+	if (signed_ahead->credential_len == 0 ||
+	    memcmp(ahead->service_public, service_public, SIMTIE_POINT_SIZE) != 0)
+		return DB_OK;
+	result = operator_status_take(work, signed_ahead->status_list, signed_ahead->status_index,
+				      taken);
+	if (result == DB_OK && *taken) {
+		decision->status_list = signed_ahead->status_list;
+		decision->status_index = signed_ahead->status_index;
+		decision->credential_len = signed_ahead->credential_len;
+		memcpy(decision->credential, signed_ahead->credential,
+		       signed_ahead->credential_len);
+	}
+	return result;
+}
+
+static int credential_issue(struct work *work, const struct decide_request *request,
+			    const struct decide_ahead *ahead,
+			    const uint8_t service_public[static SIMTIE_POINT_SIZE],
+			    struct decision *decision)
+{
+	bool taken = false;
+	int result = DB_OK;
+
+	if (ahead)
+		result = credential_take(work, ahead, service_public, decision, &taken);
+	if (result != DB_OK || taken)
+		return result;
+	result = operator_status_draw(work, &decision->status_list, &decision->status_index);
+	if (result == DB_OK &&
+	    !credential_sign(operator_of(work), request, service_public, decision))
+		result = DB_ERR_MEMORY;
+	return result;
+}
+
+/* ---- Ahead ---- */
+
+/* What a yes wants. Whatever fails here is tried again within the transaction. */
+static void ahead_of_yes(struct work *work, const struct decide_request *request,
+			 struct decide_ahead *ahead)
+{
+	struct decision *credential = &ahead->credential;
+
+	if (operator_status_look(work, &credential->status_list, &credential->status_index) !=
+		    DB_OK ||
+	    credential->status_list == 0 ||
+	    !credential_sign(operator_of(work), request, ahead->service_public, credential))
+		credential->credential_len = 0;
+}
+
+bool operator_decide_ahead(struct work *work, const struct decide_request *request,
+			   struct decide_ahead *ahead)
+{
+	const struct vault *vault = work->service->vault;
+	bool may;
+
+	memset(ahead, 0, sizeof(*ahead));
+	if (subscriber_see(work->db, vault, request->number, &ahead->subscriber, &ahead->seen) !=
+	    DB_OK)
+		return false;
+	may = may_register(&ahead->subscriber, ahead->seen.found);
+	if (!token_holds(operator_of(work), request, &ahead->subscriber.key, may,
+			 ahead->service_public, &ahead->counter, &ahead->holds))
+		return false;
+	if (!ahead->holds || !may)
+		return true;
+	if (!counted_make(vault, request, &ahead->subscriber.index, &ahead->counted))
+		return false;
+	ahead_of_yes(work, request, ahead);
+	return true;
+}
+
+/* ---- All of it ---- */
+
+int operator_decide(struct work *work, const struct decide_request *request,
+		    const struct decide_ahead *ahead, struct decision *decision)
+{
+	const enum simtie_refusal refusal =
+		ahead ? SIMTIE_ACCEPTED : operator_decide_token(operator_of(work), request);
 	uint8_t service_public[SIMTIE_POINT_SIZE];
 	struct subscriber subscriber;
 	int result;
@@ -207,7 +326,7 @@ int operator_decide(struct work *work, const struct decide_request *request,
 		decision->refusal = refusal;
 		return DB_OK;
 	}
-	result = operator_decide_card(work, request, &subscriber, decision, service_public);
+	result = operator_decide_card(work, request, ahead, &subscriber, decision, service_public);
 	bytes_wipe(&subscriber, sizeof(subscriber));
 	decision->state = VERIFICATION_NOT_VERIFIED;
 	if (result != DB_OK || decision->reason != REASON_NONE) {
@@ -215,5 +334,5 @@ int operator_decide(struct work *work, const struct decide_request *request,
 		return result;
 	}
 	decision->state = VERIFICATION_VERIFIED;
-	return credential_issue(work, request, service_public, decision);
+	return credential_issue(work, request, ahead, service_public, decision);
 }

@@ -23,6 +23,8 @@
 
 #include "operator.h"
 
+#include "crypto.h"
+
 struct decide_request {
 	const char *audience; /* that the token must be for */
 	const char *number;
@@ -42,6 +44,33 @@ struct decision {
 	uint8_t credential[SIMTIE_CREDENTIAL_MAX];
 };
 
+/* What a token counts as: of one service, and by its content. */
+struct decide_counted {
+	int64_t service;
+	uint8_t digest[SIMTIE_DIGEST_SIZE];
+};
+
+/*
+ * What can be found out before the transaction, from the store as it was then: all that costs time.
+ * Within it the subscriber's row is held and compared; when it is the same, so would be all that
+ * was concluded from it, and only counting and writing are left. If not, all of it is done anew. So
+ * what is decided is never older than the lock, and 2 costs the same for every number either way.
+ */
+struct decide_ahead {
+	struct subscriber_seen seen;
+	struct subscriber subscriber;
+	bool holds;
+	uint32_t counter;
+	uint8_t service_public[SIMTIE_POINT_SIZE];
+	/* Of a yes: what is counted, and a credential over a status index that was free. */
+	struct decide_counted counted;
+	struct decision credential; /* credential_len is 0: none */
+};
+
+/* Of a token that 1 accepts. False: nothing is known, decide without it. The caller's to wipe. */
+bool operator_decide_ahead(struct work *work, const struct decide_request *request,
+			   struct decide_ahead *ahead);
+
 /* 1 of the above: SIMTIE_ACCEPTED when the token may be looked at further. */
 enum simtie_refusal operator_decide_token(const struct operator_state *op,
 					  const struct decide_request *request);
@@ -50,15 +79,16 @@ enum simtie_refusal operator_decide_token(const struct operator_state *op,
  * 2 and 3: *reason is REASON_NONE when the token holds and was counted. *subscriber is the one of
  * the number, locked, zeros when there is none (the caller's to wipe); *decision gets reason,
  * counter and cloned; service_public the key that holds. An error of db.h; what was written is then
- * to be rolled back.
+ * to be rolled back. `ahead` may be NULL.
  */
 int operator_decide_card(struct work *work, const struct decide_request *request,
-			 struct subscriber *subscriber, struct decision *decision,
+			 const struct decide_ahead *ahead, struct subscriber *subscriber,
+			 struct decision *decision,
 			 uint8_t service_public[static SIMTIE_POINT_SIZE]);
 
 /* All three, and the service credential of a yes: VERIFIED or NOT_VERIFIED. */
 int operator_decide(struct work *work, const struct decide_request *request,
-		    struct decision *decision);
+		    const struct decide_ahead *ahead, struct decision *decision);
 
 /* Suspends the subscriber's card, tells her messengers, and writes it down (operator_clone.c). */
 int operator_clone_alarm(struct work *work, struct subscriber *subscriber);

@@ -164,7 +164,7 @@ static int prove(struct work *work, const struct decide_request *asked, struct r
 	if (operator_decide_token(op, asked) != SIMTIE_ACCEPTED ||
 	    !nonce_good(work->service->vault, asked->nonce))
 		return refuse(op, reply);
-	result = operator_decide_card(work, asked, &subscriber, &decision, service_public);
+	result = operator_decide_card(work, asked, NULL, &subscriber, &decision, service_public);
 	if (result == DB_OK)
 		result = decision.reason == REASON_NONE ? show(work, &subscriber.index, reply)
 							: refuse(op, reply);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define TRIES_MAX 24 /* of a draw; a list where so many in a row fail is full enough */
+#define LOOKS_MAX 3  /* of a draw outside the transaction */
 #define CACHED    8  /* lists */
 #define LIVES     2  /* ticks that a published list may be kept */
 
@@ -103,6 +104,17 @@ static int last_list(struct work *work, int64_t *list)
 	return number_of(work->db, look, DB_NONE, list);
 }
 
+/* What indexes are made of, by the list's size. */
+static bool random_number(int64_t *number)
+{
+	uint64_t random;
+
+	if (RAND_bytes((uint8_t *)&random, sizeof(random)) != 1)
+		return false;
+	*number = (int64_t)(random >> 1);
+	return true;
+}
+
 int operator_status_draw(struct work *work, int64_t *list, int64_t *index)
 {
 	static const char insert[] =
@@ -112,11 +124,11 @@ int operator_status_draw(struct work *work, int64_t *list, int64_t *index)
 	int result;
 
 	for (int attempt = 0; attempt < 2 * TRIES_MAX; attempt++) {
-		uint64_t random;
+		int64_t random;
 
-		if (RAND_bytes((uint8_t *)&random, sizeof(random)) != 1)
+		if (!random_number(&random))
 			return DB_ERR_MEMORY;
-		result = db_query(work->db, insert, DB_VALUES(db_int((int64_t)(random >> 1))));
+		result = db_query(work->db, insert, DB_VALUES(db_int(random)));
 		if (result == DB_OK)
 			result = db_next(work->db);
 		if (result == DB_ROW) {
@@ -135,6 +147,49 @@ int operator_status_draw(struct work *work, int64_t *list, int64_t *index)
 			return result;
 	}
 	return DB_ERR_BUSY;
+}
+
+int operator_status_look(struct work *work, int64_t *list, int64_t *index)
+{
+	static const char look[] =
+		"SELECT l.list, $1 % l.size FROM status_lists l"
+		" WHERE l.list = (SELECT MAX(list) FROM status_lists) AND NOT EXISTS"
+		" (SELECT 1 FROM status_entries e WHERE e.list = l.list AND e.idx = $1 % l.size)";
+
+	*list = 0;
+	for (int attempt = 0; attempt < LOOKS_MAX; attempt++) {
+		int64_t random;
+		int result;
+
+		if (!random_number(&random))
+			return DB_ERR_MEMORY;
+		result = db_query(work->db, look, DB_VALUES(db_int(random)));
+		if (result == DB_OK)
+			result = db_next(work->db);
+		if (result == DB_ROW) {
+			*list = db_column_int(work->db, 0);
+			*index = db_column_int(work->db, 1);
+			db_end(work->db);
+			return DB_OK;
+		}
+		if (result != DB_OK)
+			return result;
+	}
+	return DB_OK;
+}
+
+int operator_status_take(struct work *work, int64_t list, int64_t index, bool *taken)
+{
+	static const char insert[] =
+		"INSERT INTO status_entries (list, idx) SELECT list, $2 FROM status_lists"
+		" WHERE list = $1 AND list = (SELECT MAX(list) FROM status_lists)"
+		" ON CONFLICT DO NOTHING";
+	int64_t changed = 0;
+	const int result =
+		db_run(work->db, insert, DB_VALUES(db_int(list), db_int(index)), &changed);
+
+	*taken = changed > 0;
+	return result;
 }
 
 int operator_status_run(struct work *work, bool *more)

@@ -15,12 +15,16 @@
 #include "crypto.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct asked {
-	const char *number; /* borrowed, or … */
+	json_t *root;
+	const char *number; /* borrowed from it, or … */
 	char unsealed[SIMTIE_NUMBER_SIZE];
 	struct field_bytes sealed, nonce, token;
+	struct vault_index subscriber;
+	int64_t service;
 };
 
 /* ---- The answer ---- */
@@ -167,7 +171,7 @@ static bool unseal(struct work *work, const struct request *request, struct aske
 
 /* Reads the body. False: `reply` says what is wrong with it, or *result is an error. */
 static bool read_body(struct work *work, const struct request *request, struct asked *asked,
-		      json_t **root, struct reply *reply, int *result)
+		      struct reply *reply, int *result)
 {
 	const struct field fields[] = {
 		{.name = "phoneNumber", .kind = FIELD_PHONE, .target = &asked->number},
@@ -176,10 +180,12 @@ static bool read_body(struct work *work, const struct request *request, struct a
 		{"attestation", FIELD_BASE64, &asked->token, true, 1, FIELD_BYTES_MAX},
 	};
 
+	asked->root = NULL;
 	asked->number = NULL;
 	asked->sealed.len = asked->nonce.len = asked->token.len = 0;
 	*result = DB_OK;
-	if (!request_fields(request, fields, sizeof(fields) / sizeof(fields[0]), root, reply))
+	if (!request_fields(request, fields, sizeof(fields) / sizeof(fields[0]), &asked->root,
+			    reply))
 		return false;
 	if (asked->number && asked->sealed.len) {
 		reply_error(reply, 422, "UNNECESSARY_IDENTIFIER",
@@ -192,6 +198,39 @@ static bool read_body(struct work *work, const struct request *request, struct a
 		return false;
 	}
 	return asked->number || unseal(work, request, asked, reply, result);
+}
+
+/* Reads it, and finds whose it is; as read_body(). The caller's to asked_free() in any case. */
+static bool asked_read(struct work *work, const struct request *request, struct asked *asked,
+		       struct reply *reply, int *result)
+{
+	const struct vault *vault = work->service->vault;
+
+	if (!read_body(work, request, asked, reply, result))
+		return false;
+	if (subscriber_index(vault, asked->number, &asked->subscriber) &&
+	    subscriber_service(vault, &asked->subscriber, request->peer.name, &asked->service))
+		return true;
+	*result = DB_ERR_MEMORY;
+	return false;
+}
+
+static void asked_free(struct asked *asked)
+{
+	json_decref(asked->root);
+	bytes_wipe(asked->unsealed, sizeof(asked->unsealed));
+}
+
+/* `asked` outlives it. */
+static struct decide_request decide_request_of(const struct request *request,
+					       const struct asked *asked)
+{
+	return (struct decide_request){
+		.audience = request->peer.name,
+		.number = asked->number,
+		.nonce = bytes_of(asked->nonce.bytes, asked->nonce.len),
+		.token = bytes_of(asked->token.bytes, asked->token.len),
+	};
 }
 
 /* What tells one request from another under one Idempotency-Key. The number is part of the row's
@@ -259,43 +298,36 @@ static void keep_request(const struct decide_request *asked, struct row *row)
 	request->token_len = asked->token.len;
 }
 
+static bool is_late(const struct work *work)
+{
+	return work->waited_ms >= operator_of(work)->answer_within_ms;
+}
+
 /* Decides, or puts off. On the last try the row has been locked all the time, and a statement that
  * failed has spoilt the transaction: what is written then is the request, and nothing before it. */
-static int decide(struct work *work, const struct decide_request *asked, struct row *row)
+static int decide(struct work *work, const struct decide_request *asked,
+		  const struct decide_ahead *ahead, struct row *row)
 {
-	const bool late =
-		work->tries_left == 0 || work->waited_ms >= operator_of(work)->answer_within_ms;
+	const bool late = work->tries_left == 0 || is_late(work);
 
 	if (!late || operator_decide_token(operator_of(work), asked) != SIMTIE_ACCEPTED)
-		return operator_decide(work, asked, &row->decision);
+		return operator_decide(work, asked, ahead, &row->decision);
 	keep_request(asked, row);
 	return DB_OK;
 }
 
 static int verify(struct work *work, const struct request *request, const struct asked *asked,
-		  struct row *row, struct reply *reply)
+		  const struct decide_ahead *ahead, struct row *row, struct reply *reply)
 {
-	const struct decide_request decide_this = {
-		.audience = request->peer.name,
-		.number = asked->number,
-		.nonce = bytes_of(asked->nonce.bytes, asked->nonce.len),
-		.token = bytes_of(asked->token.bytes, asked->token.len),
-	};
-	const struct vault *vault = work->service->vault;
-	struct vault_index subscriber;
-	int64_t service;
+	const struct decide_request decide_this = decide_request_of(request, asked);
 	bool answered;
-	int result;
+	int result = operator_row_new(work, &asked->subscriber, asked->service, row);
 
-	if (!subscriber_index(vault, asked->number, &subscriber) ||
-	    !subscriber_service(vault, &subscriber, request->peer.name, &service))
-		return DB_ERR_MEMORY;
-	result = operator_row_new(work, &subscriber, service, row);
 	if (result == DB_OK)
 		result = idempotent(work, request, asked, row, reply, &answered);
 	if (result != DB_OK || answered)
 		return result;
-	result = decide(work, &decide_this, row);
+	result = decide(work, &decide_this, ahead, row);
 	if (result == DB_OK)
 		result = operator_row_write(work, row);
 	if (result != DB_OK)
@@ -308,19 +340,63 @@ static int verify(struct work *work, const struct request *request, const struct
 	return DB_OK;
 }
 
+/* What is ready before the transaction. */
+struct post_prepared {
+	struct prepared head;
+	struct asked asked;
+	bool decided;
+	struct decide_ahead ahead;
+};
+
+static void post_prepared_free(struct prepared *head)
+{
+	struct post_prepared *prepared = (struct post_prepared *)head;
+
+	asked_free(&prepared->asked);
+	bytes_wipe(&prepared->ahead, sizeof(prepared->ahead));
+	free(prepared);
+}
+
+struct prepared *operator_verification_prepare(struct work *work, const struct request *request)
+{
+	struct post_prepared *prepared = malloc(sizeof(*prepared));
+	struct decide_request decide_this;
+	struct reply reply = {.status = 0};
+	int result;
+
+	if (!prepared)
+		return NULL;
+	prepared->head.free = post_prepared_free;
+	prepared->decided = false;
+	if (!asked_read(work, request, &prepared->asked, &reply, &result)) {
+		reply_clear(&reply);
+		post_prepared_free(&prepared->head);
+		return NULL;
+	}
+	decide_this = decide_request_of(request, &prepared->asked);
+	if (!is_late(work) &&
+	    operator_decide_token(operator_of(work), &decide_this) == SIMTIE_ACCEPTED)
+		prepared->decided = operator_decide_ahead(work, &decide_this, &prepared->ahead);
+	return &prepared->head;
+}
+
 int operator_verification_post(struct work *work, const struct request *request,
 			       struct reply *reply)
 {
-	struct asked asked;
+	const struct post_prepared *prepared = (struct post_prepared *)work->prepared;
+	struct asked own;
 	struct row row;
-	json_t *root = NULL;
 	int result;
 
 	row.request.token_len = 0;
-	if (read_body(work, request, &asked, &root, reply, &result))
-		result = verify(work, request, &asked, &row, reply);
-	json_decref(root);
-	bytes_wipe(asked.unsealed, sizeof(asked.unsealed));
+	if (prepared) {
+		result = verify(work, request, &prepared->asked,
+				prepared->decided ? &prepared->ahead : NULL, &row, reply);
+	} else {
+		if (asked_read(work, request, &own, reply, &result))
+			result = verify(work, request, &own, NULL, &row, reply);
+		asked_free(&own);
+	}
 	bytes_wipe(&row.request, sizeof(row.request));
 	return result;
 }

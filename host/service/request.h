@@ -84,6 +84,11 @@ struct reply {
 
 typedef int request_handler(struct work *work, const struct request *request, struct reply *reply);
 
+/* What a request's handler found out before its transaction, for run() in work->prepared. */
+struct prepared {
+	void (*free)(struct prepared *prepared);
+};
+
 struct route {
 	const char *method;
 	const char *path;   /* "/v1/verifications/{id}" */

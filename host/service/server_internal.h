@@ -100,6 +100,7 @@ struct exchange {
 	struct connection *connection; /* NULL: it has gone */
 	const struct route *route;     /* NULL: refused already, `reply` says why */
 	struct request request;
+	struct prepared *prepared; /* while the engine has it; or NULL */
 	struct reply reply;
 	char allow[ROUTE_ALLOW_SIZE];
 	bool keep_alive, head_only, old;

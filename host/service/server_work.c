@@ -25,10 +25,19 @@ static void failed(struct exchange *exchange, int result)
 	}
 }
 
+static void prepare(struct work *work, struct job *job)
+{
+	struct exchange *exchange = (struct exchange *)job;
+
+	exchange->prepared =
+		exchange->server->service->role->prepare(work, exchange->route, &exchange->request);
+}
+
 static int run(struct work *work, struct job *job)
 {
 	struct exchange *exchange = (struct exchange *)job;
 
+	work->prepared = exchange->prepared;
 	reply_clear(&exchange->reply);
 	return exchange->route->run(work, &exchange->request, &exchange->reply);
 }
@@ -40,6 +49,9 @@ static void done(struct job *job, int result)
 	struct service *service = exchange->server->service;
 	const struct reply *reply = &exchange->reply;
 
+	if (exchange->prepared)
+		exchange->prepared->free(exchange->prepared);
+	exchange->prepared = NULL;
 	if (result == DB_OK) {
 		for (unsigned i = 0; i < REPLY_WAKES_MAX; i++) {
 			if (reply->wake[i])
@@ -58,7 +70,11 @@ static void done(struct job *job, int result)
 
 void exchange_submit(struct exchange *exchange)
 {
-	exchange->job = (struct job){.run = run, .done = done};
+	exchange->job = (struct job){
+		.prepare = exchange->server->service->role->prepare ? prepare : NULL,
+		.run = run,
+		.done = done,
+	};
 	if (engine_submit(exchange->server->service->engine, &exchange->job))
 		return;
 	exchange_refuse(exchange, 503, "too much is queued: try again later");

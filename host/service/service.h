@@ -20,6 +20,10 @@ struct role {
 	const char *name; /* "operator" */
 	const struct route *routes;
 	size_t route_count;
+	/* What can be found out for this route before the transaction (see engine.h); NULL:
+	 * nothing. Freed when the request is done. May be NULL. */
+	struct prepared *(*prepare)(struct work *work, const struct route *route,
+				    const struct request *request);
 	const struct task *tasks;
 	size_t task_count;
 	/* Reads the role's own settings and keys; *state is handed back. Says on standard error

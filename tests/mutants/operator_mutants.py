@@ -9,6 +9,7 @@ BACKLOG = SERVICE + "operator_backlog.c"
 REGISTRATION = SERVICE + "operator_registration.c"
 STATUS = SERVICE + "operator_status.c"
 CACHE = SERVICE + "operator_cache.c"
+SUBSCRIBER = "host/registry/subscriber.c"
 
 MUTANTS = [
     # The decision
@@ -20,9 +21,21 @@ MUTANTS = [
      "test_operator_verification"),
     ("only an active subscriber registers", DECIDE, "found && subscriber->state == SUBSCRIBER_ACTIVE &&", "found &&",
      "test_operator_verification"),
-    ("a suspended card does not register", DECIDE, "\t      subscriber->card_state == SUBSCRIBER_CARD_GOOD;",
-     "\t      subscriber->card_state != SUBSCRIBER_CARD_NONE;", "test_operator_verification"),
-    ("the SIM must have signed", DECIDE, "\tif (holds && may)\n", "\tif (may)\n", "test_operator_verification"),
+    ("a suspended card does not register", DECIDE, "\t       subscriber->card_state == SUBSCRIBER_CARD_GOOD;",
+     "\t       subscriber->card_state != SUBSCRIBER_CARD_NONE;", "test_operator_verification"),
+    ("the SIM must have signed", DECIDE, "\tif (!holds || !may) {\n", "\tif (!may) {\n", "test_operator_verification"),
+    ("the SIM must have signed, prepared", DECIDE, "\tif (!ahead->holds || !may_register(", "\tif (!may_register(", "test_operator_verification"),
+    ("what was prepared is compared", DECIDE, "\tif (!same)\n\t\treturn decide_anew(", "\tif (!ahead)\n\t\treturn decide_anew(", "test_operator_ahead"),
+    ("a state that changed is seen", SUBSCRIBER, "seen->state == db_column_int(db, 0)", "true", "test_operator_ahead"),
+    ("a card's state that changed is seen", SUBSCRIBER, "seen->card_state == db_column_int(db, 1)", "true", "test_operator_ahead"),
+    ("a subscriber that came is seen", SUBSCRIBER, "row_same(db, seen) : !seen->found;", "row_same(db, seen) || !seen->found : !seen->found;",
+     "test_operator_ahead"),
+    ("a subscriber that went is seen", SUBSCRIBER, "row_same(db, seen) : !seen->found;", "row_same(db, seen) : true;", "test_operator_ahead"),
+    ("an index taken since is not used", STATUS, "\t*taken = changed > 0;\n", "\t*taken = true;\n", "test_operator_ahead"),
+    ("a list closed since is not used", STATUS, "\" WHERE list = $1 AND list = (SELECT MAX(list) FROM status_lists)\"", "\" WHERE list = $1\"",
+     "test_operator_ahead"),
+    ("a preparation takes curves out of the transaction", DECIDE, "\tif (result != DB_OK || taken)\n\t\treturn result;\n",
+     "\tif (result != DB_OK)\n\t\treturn result;\n", "test_operator_cost"),
     ("a token counts once", DECIDE, "\tif (result == DB_OK && changed == 0)\n\t\treturn counted_before(",
      "\tif (result == DB_OK && changed < 0)\n\t\treturn counted_before(", "test_operator_verification"),
     ("another signature makes no other token", DECIDE, "bytes_of(token.ptr, token.len - SIMTIE_SIGNATURE_SIZE), digest)",
@@ -101,7 +114,7 @@ MUTANTS = [
      "test_operator_registration"),
 
     # Status lists
-    ("an index is drawn at random", STATUS, "db_int((int64_t)(random >> 1))", "db_int((int64_t)(random * 0) + attempt)", "test_operator_status"),
+    ("an index is drawn at random", STATUS, "*number = (int64_t)(random >> 1);", "static int64_t next;\n\t*number = (int64_t)(random * 0) + next++;", "test_operator_status"),
     ("a bit shows at the tick", STATUS, "DB_VALUES(db_int(list), db_int(tick_ms)));", "DB_VALUES(db_int(list), db_int(INT64_MAX - tick_ms)));",
      "test_operator_status"),
     ("a published list is good for its tick", STATUS, "cache->lists[i].list == list && cache->lists[i].tick_ms == tick_ms",

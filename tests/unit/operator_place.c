@@ -112,6 +112,15 @@ int operator_place_sqlite(void **state)
 	return set_up(state, store_place_sqlite);
 }
 
+int operator_place_prepares(void **state)
+{
+	const int error = set_up(state, store_place_sqlite);
+
+	if (!error)
+		((struct operator_place *)*state)->prepares = true;
+	return error;
+}
+
 int operator_place_postgres(void **state)
 {
 	return set_up(state, store_place_postgres);
@@ -247,6 +256,8 @@ int operator_place_run(struct operator_place *place, struct db *db, request_hand
 	work.db = db;
 	work.chain = db == place->db ? "test/0" : "test/1";
 	memset(reply, 0, sizeof(*reply));
+	if (place->prepares && handler == operator_verification_post)
+		work.prepared = operator_verification_prepare(&work, request);
 	for (int attempt = 0; attempt < TRIES && result == DB_ERR_BUSY; attempt++) {
 		reply_clear(reply);
 		result = db_begin(db);
@@ -259,6 +270,8 @@ int operator_place_run(struct operator_place *place, struct db *db, request_hand
 		if (work.tries_left)
 			work.tries_left--;
 	}
+	if (work.prepared)
+		work.prepared->free(work.prepared);
 	return result;
 }
 

@@ -17,11 +17,13 @@ struct operator_place {
 	struct db *db; /* of the test's own thread */
 	struct service service;
 	struct operator_state op;
+	bool prepares;    /* verifications are prepared first, as the engine does with SQLite */
 	struct work work; /* of the last request; waited_ms and tries_left are what the next gets */
 };
 
 /* Set-up and teardown of a test, on either store; and of the whole program, which has the keys. */
 int operator_place_sqlite(void **state);
+int operator_place_prepares(void **state); /* SQLite */
 int operator_place_postgres(void **state);
 int operator_place_tear_down(void **state);
 int operator_place_keys_make(void **state);
@@ -29,6 +31,8 @@ int operator_place_keys_free(void **state);
 
 #define OPERATOR_PLACE_BOTH(test)                                                                  \
 	{#test " on SQLite", test, operator_place_sqlite, operator_place_tear_down, NULL},         \
+		{#test " on SQLite, prepared", test, operator_place_prepares,                      \
+		 operator_place_tear_down, NULL},                                                  \
 	{                                                                                          \
 #test " on PostgreSQL", test, operator_place_postgres, operator_place_tear_down,   \
 			NULL                                                                       \

@@ -309,6 +309,63 @@ static void stopping_works_off_the_queue(void **state)
 	sem_destroy(&place.told);
 }
 
+/* Something to be found out before the transaction. */
+struct prepared_job {
+	struct row_job row; /* first */
+	atomic_uint prepared;
+};
+
+static void prepare_row(struct work *work, struct job *job)
+{
+	struct prepared_job *prepared = (struct prepared_job *)job;
+
+	assert_int_equal(atomic_load(&prepared->row.runs), 0);
+	atomic_fetch_add(&prepared->prepared, 1);
+	/* It may read, and is not in a transaction. */
+	assert_true(store_place_number(work->db, "SELECT COUNT(*) FROM jobs") >= 0);
+	assert_int_equal(db_begin(work->db), DB_OK);
+	db_rollback(work->db);
+}
+
+/* With SQLite each is prepared once, whatever becomes of it; elsewhere it would be of no use. */
+static void prepared_once_by(unsigned workers, void **state)
+{
+	enum { JOBS = 40 };
+	struct prepared_job jobs[JOBS];
+	struct place place;
+	unsigned each;
+
+	start(state, &place, workers, 100, NULL, 0);
+	each = db_engine(place.db) == DB_SQLITE;
+	memset(jobs, 0, sizeof(jobs));
+	for (unsigned i = 0; i < JOBS; i++) {
+		fill(&place, &jobs[i].row, 1);
+		jobs[i].row.id = i + 1;
+		jobs[i].row.job.prepare = prepare_row;
+	}
+	jobs[7].row.fail_with = DB_ERR_BUSY;
+	jobs[7].row.fail_for = 2;
+	for (unsigned i = 0; i < JOBS; i++)
+		assert_true(engine_submit(place.engine, &jobs[i].row.job));
+	await(&place, JOBS);
+	assert_int_equal(rows(&place), JOBS);
+	for (unsigned i = 0; i < JOBS; i++) {
+		assert_int_equal(jobs[i].row.result, DB_OK);
+		assert_int_equal(jobs[i].prepared, each);
+	}
+	stop(&place);
+}
+
+static void prepared_once_by_one(void **state)
+{
+	prepared_once_by(1, state);
+}
+
+static void prepared_once_by_three(void **state)
+{
+	prepared_once_by(3, state);
+}
+
 /* Threads that submit, against workers that take. */
 struct crowd {
 	struct place *place;
@@ -411,6 +468,8 @@ int main(void)
 		STORE_PLACE_BOTH(a_lock_is_waited_for_a_few_times),
 		STORE_PLACE_BOTH(a_full_queue_refuses),
 		STORE_PLACE_BOTH(stopping_works_off_the_queue),
+		STORE_PLACE_BOTH(prepared_once_by_one),
+		STORE_PLACE_BOTH(prepared_once_by_three),
 		STORE_PLACE_BOTH(many_threads_lose_nothing),
 		STORE_PLACE_BOTH(tasks_run_when_woken_and_while_there_is_more),
 		cmocka_unit_test(a_store_that_cannot_be_opened_is_said),

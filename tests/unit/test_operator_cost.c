@@ -119,7 +119,7 @@ static void test_refusals_cost_the_same(void **state)
 	operator_place_subscriber(place, "+4915112345679", NULL);
 	refuse(place, "+4915199999999", &other); /* whatever is made once is made now */
 	unknown = refuse(place, "+4915199999999", &other);
-	assert_int_equal(unknown.statement_count, 2);
+	assert_int_equal(unknown.statement_count, place->prepares ? 3 : 2);
 	assert_int_equal(unknown.curve, 2);
 
 	compared = refuse(place, NUMBER, &other);
@@ -146,7 +146,8 @@ static void test_refusals_cost_the_same(void **state)
 	operator_sim_free(&other);
 }
 
-/* A yes is cheap: five statements, and one operation on the curve when the key is known. */
+/* A yes is cheap: five statements, and one operation on the curve when the key is known. Prepared,
+ * it looks for the subscriber and for a status index beforehand. */
 static void test_yes_is_five_statements(void **state)
 {
 	struct operator_place *place = operator_place(state);
@@ -161,9 +162,51 @@ static void test_yes_is_five_statements(void **state)
 		assert_string_equal(operator_place_verify(place, CHAT, NUMBER, &token, NULL),
 				    "200 VERIFIED");
 	}
-	assert_int_equal(cost.statement_count, 5);
+	assert_int_equal(cost.statement_count, place->prepares ? 7 : 5);
 	assert_int_equal(cost.curve, 1);
 	operator_sim_free(&sim);
+}
+
+/* What holds up all others is short: once prepared neither a yes nor a no costs a curve. */
+static void test_no_curve_in_a_prepared_transaction(void **state)
+{
+	struct operator_place *place = operator_place(state);
+	struct operator_sim hers, other;
+	struct operator_token token;
+	struct work work = place->work;
+	struct request request;
+
+	operator_sim_init(&hers, 1);
+	operator_sim_init(&other, 2);
+	operator_place_subscriber(place, NUMBER, &hers);
+	operator_sim_attest(&hers, CHAT, 0, &token); /* opens the first status list */
+	memset(&cost, 0, sizeof(cost));
+	operator_place_verify(place, CHAT, NUMBER, &token, NULL);
+	work.service = &place->service;
+	work.db = place->db;
+	work.chain = "test/0";
+	for (int yes = 0; yes < 2; yes++) {
+		struct reply reply = {.status = 0};
+
+		operator_sim_attest(yes ? &hers : &other, CHAT, 0, &token);
+		request = operator_place_request(CHAT, "", operator_place_body(NUMBER, &token));
+		memset(&cost, 0, sizeof(cost));
+		work.prepared = operator_verification_prepare(&work, &request);
+		assert_non_null(work.prepared);
+		assert_int_equal(db_begin(place->db), DB_OK);
+		memset(&cost, 0, sizeof(cost));
+		assert_int_equal(operator_verification_post(&work, &request, &reply), DB_OK);
+		assert_int_equal(db_commit(place->db), DB_OK);
+		assert_string_equal(operator_place_word(&reply),
+				    yes ? "200 VERIFIED" : "200 NOT_CONFIRMED");
+		assert_int_equal(cost.curve, 0);
+		assert_int_equal(cost.kdf, 0);
+		assert_int_equal(cost.statement_count, yes ? 5 : 2);
+		work.prepared->free(work.prepared);
+		reply_clear(&reply);
+	}
+	operator_sim_free(&hers);
+	operator_sim_free(&other);
 }
 
 int main(void)
@@ -171,6 +214,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		OPERATOR_PLACE_BOTH(test_refusals_cost_the_same),
 		OPERATOR_PLACE_BOTH(test_yes_is_five_statements),
+		cmocka_unit_test_setup_teardown(test_no_curve_in_a_prepared_transaction,
+						operator_place_sqlite, operator_place_tear_down),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
