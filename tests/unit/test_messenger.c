@@ -280,8 +280,7 @@ static void test_yes_that_does_not_hold(void **state)
 static void test_answer_to_another_question(void **state)
 {
 	static const char *const bodies[] = {
-		"{\"verificationId\":\"other\",\"status\":\"NOT_VERIFIED\",\"reason\":\"TOKEN_"
-		"USED\"}",
+		"{\"verificationId\":\"other\",\"status\":\"NOT_VERIFIED\",\"reason\":\"NONE\"}",
 		"{\"verificationId\":\"a/../b\",\"status\":\"PENDING\"}",
 		"{\"verificationId\":\"\",\"status\":\"PENDING\"}",
 		"{\"status\":\"EXPIRED\"}",
