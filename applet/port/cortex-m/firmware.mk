@@ -29,7 +29,7 @@ FW_SRC := $(wildcard applet/core/*.c applet/crypto/*.c $(CORTEX_M)/$(FW_FOLDER)/
 	  $(addprefix $(CORTEX_M)/,$(FW_HOST).c main.c startup.c memory.c pool.c blinding.c)
 FW_OBJ := $(patsubst %.c,$(FW)/obj/%.o,$(FW_SRC))
 
-# Those of the library's files that mbedtls_config.h needs; some are in 2.28 or in 3.6 alone.
+# Those of the library's files that mbedtls_options.h needs; some are in 2.28 or in 3.6 alone.
 FW_TLS := aes asn1parse asn1write bignum bignum_core bignum_mod bignum_mod_raw block_cipher cipher \
 	  cipher_wrap cmac constant_time ecdh ecdsa ecp ecp_curves ecp_curves_new hmac_drbg md platform \
 	  platform_util psa_crypto psa_crypto_aead psa_crypto_cipher psa_crypto_client \
@@ -41,7 +41,7 @@ FW_TLS_OBJ = $(patsubst $(MBEDTLS)/library/%.c,$(FW)/mbedtls/%.o,$(wildcard \
 FW_MACHINE = -mthumb $(FW_CPU_$(BOARD)) -Os -ffunction-sections -fdata-sections \
 	     -fno-common -g
 FW_CFLAGS  = -std=c11 $(WARNINGS) $(FW_MACHINE) $(filter -D%,$(FW_CRYPTO_$(BUILD))) $(if $(LOCK_DEBUG),-DLOCK_DEBUG) \
-	     -DMBEDTLS_CONFIG_FILE='"mbedtls_config.h"' -Iapdu-specs/gen -Iapplet/core -Iapplet \
+	     -DMBEDTLS_CONFIG_FILE='"mbedtls_options.h"' -Iapdu-specs/gen -Iapplet/core -Iapplet \
 	     -I$(CORTEX_M) -isystem $(MBEDTLS)/include
 FW_LDFLAGS = $(FW_MACHINE) -nostartfiles --specs=nano.specs -Wl,--gc-sections -Wl,--fatal-warnings \
 	     -Wl,--defsym=STACK_SIZE=$(FW_STACK) -T $(CORTEX_M)/$(FW_FOLDER)/board.ld \
@@ -87,7 +87,7 @@ check-firmware-power: all ## cut the power of the emulated card 200 times (minut
 	@POWER_CUTS=200 tests/e2e/test_firmware_power.py
 
 # Whatever else decides how it is compiled.
-FW_MEANS := $(CORTEX_M)/firmware.mk $(CORTEX_M)/mbedtls_config.h $(CORTEX_M)/pool.h
+FW_MEANS := $(CORTEX_M)/firmware.mk $(CORTEX_M)/mbedtls_options.h $(CORTEX_M)/pool.h
 
 $(FW)/obj/%.o: %.c $(FW_MEANS)
 	@mkdir -p $(@D)
@@ -96,7 +96,7 @@ $(FW)/obj/%.o: %.c $(FW_MEANS)
 $(FW)/mbedtls/%.o: $(MBEDTLS)/library/%.c $(FW_MEANS)
 	@mkdir -p $(@D)
 	$(call say,FWCC,$<) $(FW_CC) -std=c99 -w $(FW_MACHINE) $(FW_CRYPTO_$(BUILD)) \
-		-DMBEDTLS_CONFIG_FILE='"mbedtls_config.h"' \
+		-DMBEDTLS_CONFIG_FILE='"mbedtls_options.h"' \
 		-I$(CORTEX_M) -I$(MBEDTLS)/include -I$(MBEDTLS)/library -c $< -o $@
 
 $(FW)/firmware.elf: $(FW_OBJ) $(FW_TLS_OBJ) $(CORTEX_M)/sections.ld $(CORTEX_M)/$(FW_FOLDER)/board.ld

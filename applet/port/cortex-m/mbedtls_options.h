@@ -1,11 +1,12 @@
 /*
- * mbedTLS (2.28 or 3.6) for a card: what crypto.h asks for, and nothing else.
+ * mbedTLS (2.28 or 3.6) for a card: what crypto.h asks for, and nothing else. Not called as a
+ * header of the library's is: the library would find its own first.
  *
  * Two sizes of the same: CRYPTO_FAST spends memory on tables and windows, else it is code that
  * counts. No files, no clock, no entropy of its own (random.c gives it), no heap but pool.c's.
  */
-#ifndef SIMTIE_MBEDTLS_CONFIG_H
-#define SIMTIE_MBEDTLS_CONFIG_H
+#ifndef SIMTIE_MBEDTLS_OPTIONS_H
+#define SIMTIE_MBEDTLS_OPTIONS_H
 
 #define MBEDTLS_HAVE_ASM
 
@@ -53,6 +54,8 @@
 
 #include "pool.h"
 
+#ifndef MBEDTLS_VERSION_NUMBER /* 3.6 says its version first, and checks by itself */
 #include <mbedtls/check_config.h>
+#endif
 
 #endif
