@@ -29,13 +29,30 @@ struct sealed_table {
 			" = $3 AND " second " = $4 AND key_id = $5",                               \
 	}
 
-static const struct sealed_table tables[] = {
+static const struct sealed_table operator_tables[] = {
 	TABLE("subscribers", KEY_INDEX, "hi", "lo"), TABLE("stock", KEY_INDEX, "hi", "lo"),
 	TABLE("verifications", KEY_ID, "hi", "id"),  TABLE("registrations", KEY_ID, "hi", "id"),
 	TABLE("outbox", KEY_ID, "hi", "id"),         TABLE("audit", KEY_CHAIN, "chain", "seq"),
 };
 
-#define TABLES (sizeof(tables) / sizeof(tables[0]))
+static const struct sealed_table messenger_tables[] = {
+	TABLE("registrations", KEY_INDEX, "hi", "lo"),
+};
+
+static const struct {
+	const struct sealed_table *tables;
+	unsigned count;
+} roles[] = {
+	[MIGRATE_OPERATOR] = {operator_tables,
+			      sizeof(operator_tables) / sizeof(operator_tables[0])},
+	[MIGRATE_MESSENGER] = {messenger_tables,
+			       sizeof(messenger_tables) / sizeof(messenger_tables[0])},
+};
+
+static const struct sealed_table *table_of(const struct rekey *rekey)
+{
+	return &roles[rekey->role].tables[rekey->table];
+}
 
 #define SEALED_MAX 4096 /* bytes; no row has so many */
 
@@ -146,7 +163,7 @@ static int row_renew(struct db *db, const struct vault *vault, const struct seal
 static int collect(struct db *db, const struct vault *vault, const struct rekey *rekey,
 		   struct row *rows, unsigned room, unsigned *count)
 {
-	const struct sealed_table *table = &tables[rekey->table];
+	const struct sealed_table *table = table_of(rekey);
 	const bool begun = rekey->number != INT64_MIN;
 	int result =
 		db_query(db, table->select,
@@ -177,9 +194,9 @@ int rekey_step(struct db *db, const struct vault *vault, struct rekey *rekey, un
 	if (result == DB_OK)
 		result = collect(db, vault, rekey, rows, room, &count);
 	for (unsigned i = 0; i < count && result == DB_OK; i++)
-		result = row_renew(db, vault, &tables[rekey->table], &rows[i]);
+		result = row_renew(db, vault, table_of(rekey), &rows[i]);
 	if (result == DB_ERR_DAMAGED)
-		*damaged = tables[rekey->table].name;
+		*damaged = table_of(rekey)->name;
 	if (result == DB_OK && count > 0) {
 		rekey->number = rows[count - 1].number;
 		rekey->second = rows[count - 1].second;
@@ -188,7 +205,7 @@ int rekey_step(struct db *db, const struct vault *vault, struct rekey *rekey, un
 		rekey->changed += count;
 	}
 	if (result == DB_OK && count < room) {
-		*more = rekey->table + 1 < TABLES;
+		*more = rekey->table + 1 < roles[rekey->role].count;
 		if (*more)
 			begin_table(rekey, rekey->table + 1);
 	}

@@ -7,12 +7,13 @@
 #ifndef SIMTIE_REGISTRY_REKEY_H
 #define SIMTIE_REGISTRY_REKEY_H
 
-#include "db.h"
+#include "migrate.h"
 #include "vault.h"
 
-/* Where the walk stands. Zeroed, it is at the beginning. */
+/* Where the walk stands. Zeroed but for the role, it is at the beginning. */
 struct rekey {
-	unsigned table; /* which of the tables */
+	enum migrate_role role; /* whose tables */
+	unsigned table;         /* which of the tables */
 	int64_t number; /* key of the last row seen: first its number or text, then the other */
 	int64_t second;
 	char text[80];

@@ -27,6 +27,11 @@ const struct subcommand operator_commands[] = {
 	{NULL, NULL, NULL},
 };
 
+const struct subcommand messenger_commands[] = {
+	{"rekey", desk_rekey_messenger_main, "seal the store anew under the newest key"},
+	{NULL, NULL, NULL},
+};
+
 const struct subcommand *commands_find(const struct subcommand *table, const char *name)
 {
 	for (; table->name; table++) {

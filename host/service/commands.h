@@ -27,6 +27,7 @@ struct subcommand {
 /* Both end with a row without a name. */
 extern const struct subcommand commands[];
 extern const struct subcommand operator_commands[]; /* simtied operator NAME … */
+extern const struct subcommand messenger_commands[];
 
 const struct subcommand *commands_find(const struct subcommand *table, const char *name);
 void commands_list(const struct subcommand *table);
@@ -43,6 +44,12 @@ int command_wrong(const char *name, const char *what);
 /* For those with --config FILE alone: *path gets it. COMMAND_DONE and a *path of NULL: help was
  * printed. COMMAND_USAGE: said so. */
 int command_config(int argc, char **argv, const char *help, const char **path);
+
+struct role;
+
+/* Serves in a role, or runs a command of its table (cmd_role.c). */
+int command_role(int argc, char **argv, const char *help, const struct subcommand *table,
+		 const struct role *role);
 
 /* ---- Each in the file of its name: cmd_NAME.c ---- */
 

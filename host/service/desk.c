@@ -21,7 +21,7 @@ static int open_store(struct desk *desk)
 			detail[0] ? ": " : "", detail);
 		return COMMAND_IO;
 	}
-	missing = migrate_missing(desk->db, MIGRATE_OPERATOR);
+	missing = migrate_missing(desk->db, service_migrations(desk->service.role));
 	if (missing == 0)
 		return COMMAND_DONE;
 	fprintf(stderr, "simtied %s: the store's schema is not this version's: %s\n", desk->name,
@@ -29,12 +29,12 @@ static int open_store(struct desk *desk)
 	return COMMAND_IO;
 }
 
-int desk_open(struct desk *desk, const char *name, const char *config_path)
+int desk_open(struct desk *desk, const struct role *role, const char *name, const char *config_path)
 {
 	int code;
 
 	*desk = (struct desk){.name = name};
-	code = service_open(&desk->service, &role_operator, config_path);
+	code = service_open(&desk->service, role, config_path);
 	if (code != COMMAND_DONE)
 		return code;
 	snprintf(desk->chain, sizeof(desk->chain), "%.70s/desk", desk->service.config->name);

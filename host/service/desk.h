@@ -1,6 +1,6 @@
 /*
- * What the operator's people run beside the daemons: a connection to the store, the keys, and an
- * audit chain of their own, "NAME/desk".
+ * What people run beside the daemons, the operator's above all: a connection to the store, the
+ * keys, and an audit chain of their own, "NAME/desk".
  *
  * Owns opening, closing, and transactions that are tried again when somebody else holds a lock.
  * Refuses to work on a store whose schema is not this version's.
@@ -18,7 +18,8 @@ struct desk {
 };
 
 /* An exit code of commands.h; what is wrong has been said. To be closed whatever comes back. */
-int desk_open(struct desk *desk, const char *name, const char *config_path);
+int desk_open(struct desk *desk, const struct role *role, const char *name,
+	      const char *config_path);
 void desk_close(struct desk *desk);
 
 /* Runs `run` in one transaction, again while DB_ERR_BUSY, some ten times. An error of db.h. */
@@ -43,6 +44,7 @@ int desk_arguments(int argc, char **argv, const char *name, const char *help, co
 int desk_audit_main(int argc, char **argv);
 int desk_outbox_main(int argc, char **argv);
 int desk_rekey_main(int argc, char **argv);
+int desk_rekey_messenger_main(int argc, char **argv); /* the same of a messenger's store */
 int desk_record_main(int argc, char **argv);
 int desk_import_main(int argc, char **argv);
 

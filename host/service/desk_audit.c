@@ -66,7 +66,7 @@ int desk_audit_main(int argc, char **argv)
 		return code;
 	if (!what || strcmp(what, "verify") != 0)
 		return command_wrong("operator audit", "verify is what it can do");
-	code = desk_open(&desk, "operator audit", config);
+	code = desk_open(&desk, &role_operator, "operator audit", config);
 	if (code == COMMAND_DONE)
 		code = verify(&desk);
 	desk_close(&desk);

@@ -138,7 +138,7 @@ static int open_and_import(const char *config, const char *name, const char *pat
 		fprintf(stderr, "simtied operator import: %s: %s\n", path, strerror(errno));
 		return COMMAND_IO;
 	}
-	code = desk_open(&desk, "operator import", config);
+	code = desk_open(&desk, &role_operator, "operator import", config);
 	if (code == COMMAND_DONE)
 		code = import(&desk, name, path, fd);
 	desk_close(&desk);

@@ -42,7 +42,7 @@ int desk_outbox_main(int argc, char **argv)
 
 	if (!config)
 		return code;
-	code = desk_open(&desk, "operator outbox", config);
+	code = desk_open(&desk, &role_operator, "operator outbox", config);
 	if (code == COMMAND_DONE) {
 		error = desk_run(&desk, list, &count);
 		if (error != DB_OK)

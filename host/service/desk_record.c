@@ -128,7 +128,7 @@ int desk_record_main(int argc, char **argv)
 	if (!reason_valid(reading.reason))
 		return command_wrong("operator record",
 				     "--reason TEXT, at most 200 bytes of UTF-8, is missing");
-	code = desk_open(&desk, "operator record", config);
+	code = desk_open(&desk, &role_operator, "operator record", config);
 	if (code == COMMAND_DONE)
 		code = show(&desk, &reading);
 	desk_close(&desk);

@@ -1,5 +1,5 @@
 /*
- * simtied operator rekey: what is sealed under older keys is sealed under the newest.
+ * simtied operator|messenger rekey: what is sealed under older keys is sealed under the newest.
  */
 #include "commands.h"
 #include "desk.h"
@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 static const char help[] =
-	"Usage: simtied operator rekey --config FILE\n\n"
+	"Usage: simtied operator|messenger rekey --config FILE\n\n"
 	"Seals anew, a few rows at a time while daemons serve, all that is sealed under older "
 	"keys\n"
 	"of the key file (`simtied keys add`). May be interrupted and run again. When it says "
@@ -37,13 +37,16 @@ static int step_run(struct work *work, void *context)
 
 static int renew(struct desk *desk)
 {
-	struct step step = {.more = true};
+	struct step step = {
+		.rekey = {.role = service_migrations(desk->service.role)},
+		.more = true,
+	};
 	int error = DB_OK;
 
 	while (error == DB_OK && step.more)
 		error = desk_run(desk, step_run, &step);
 	if (error == DB_ERR_DAMAGED && step.damaged)
-		fprintf(stderr, "simtied operator rekey: a row of table %s does not open\n",
+		fprintf(stderr, "simtied %s: a row of table %s does not open\n", desk->name,
 			step.damaged);
 	if (error != DB_OK)
 		return desk_failed(desk, error);
@@ -52,17 +55,27 @@ static int renew(struct desk *desk)
 	return COMMAND_DONE;
 }
 
-int desk_rekey_main(int argc, char **argv)
+static int rekey_main(int argc, char **argv, const struct role *role, const char *name)
 {
 	const char *config;
 	struct desk desk;
-	int code = desk_arguments(argc, argv, "operator rekey", help, &config, NULL, 0, NULL, 0);
+	int code = desk_arguments(argc, argv, name, help, &config, NULL, 0, NULL, 0);
 
 	if (!config)
 		return code;
-	code = desk_open(&desk, "operator rekey", config);
+	code = desk_open(&desk, role, name, config);
 	if (code == COMMAND_DONE)
 		code = renew(&desk);
 	desk_close(&desk);
 	return command_end(code);
+}
+
+int desk_rekey_main(int argc, char **argv)
+{
+	return rekey_main(argc, argv, &role_operator, "operator rekey");
+}
+
+int desk_rekey_messenger_main(int argc, char **argv)
+{
+	return rekey_main(argc, argv, &role_messenger, "messenger rekey");
 }

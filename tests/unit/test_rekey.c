@@ -192,12 +192,53 @@ static void test_damaged(void **state)
 	operator_sim_free(&sim);
 }
 
+/* A messenger's store has one sealed table. */
+static void test_messenger(void **state)
+{
+	const struct store_place *place = store_place(state);
+	struct db *db = store_place_migrated(place, MIGRATE_MESSENGER);
+	struct vault *vault = vault_place_open(place);
+	struct rekey rekey = {.role = MIGRATE_MESSENGER};
+	uint8_t row[16], plain[] = {1, 2, 3}, sealed[sizeof(plain) + VAULT_OVERHEAD];
+	const struct vault_place where = {"registrations", bytes_of(row, sizeof(row))};
+	const char *damaged;
+	char path[128];
+	uint32_t key_id;
+	size_t len;
+	bool more;
+
+	vault_put_int(row, -7);
+	vault_put_int(row + 8, 9);
+	assert_int_equal(vault_seal(vault, &where, bytes_of(plain, sizeof(plain)), sealed,
+				    sizeof(sealed), &len, &key_id),
+			 VAULT_OK);
+	assert_int_equal(db_run(db,
+				"INSERT INTO registrations (hi, lo, state, step, reason, from_at, "
+				"boot, boot_ms,"
+				" changed_at, operator, attempts, key_id, sealed)"
+				" VALUES (-7, 9, 1, 1, 0, 1, $2, 1, 1, $1, 0, 1, $2)",
+				DB_VALUES(db_text("mno.example"), db_bytes(bytes_of(sealed, len))),
+				NULL),
+			 DB_OK);
+	vault_place_path(place, path, sizeof(path));
+	assert_int_equal(vault_add_key(path, &key_id), VAULT_OK);
+	vault_close(&vault);
+	vault = vault_place_open(place);
+	assert_int_equal(rekey_step(db, vault, &rekey, 10, &more, &damaged), DB_OK);
+	assert_false(more);
+	assert_int_equal(rekey.changed, 1);
+	assert_int_equal(store_place_number(db, "SELECT key_id FROM registrations"), 2);
+	vault_close(&vault);
+	db_close(&db);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		OPERATOR_PLACE_BOTH(test_every_table),
 		OPERATOR_PLACE_BOTH(test_interrupted),
 		OPERATOR_PLACE_BOTH(test_damaged),
+		STORE_PLACE_BOTH(test_messenger),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
