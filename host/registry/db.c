@@ -124,17 +124,27 @@ static int outcome(struct db *db, int result)
 	return result;
 }
 
-int db_begin(struct db *db)
+static int begin(struct db *db, bool read_only)
 {
 	int error;
 
 	if (db->in_transaction)
 		return outcome(db, db_fail(db, DB_ERR_SQL, "a transaction within a transaction"));
 	db->methods->end(db);
-	error = db->methods->begin(db);
+	error = db->methods->begin(db, read_only);
 	db->in_transaction = error == DB_OK;
 	db->failed = DB_OK;
 	return error;
+}
+
+int db_begin(struct db *db)
+{
+	return begin(db, false);
+}
+
+int db_begin_read(struct db *db)
+{
+	return begin(db, true);
 }
 
 int db_commit(struct db *db)

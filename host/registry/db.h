@@ -57,6 +57,10 @@ int db_begin(struct db *db);
 int db_commit(struct db *db);
 void db_rollback(struct db *db);
 
+/* A transaction that sees one state of the store and writes nothing: with SQLite it waits for no
+ * writer and holds up none. Ended by db_rollback(). */
+int db_begin_read(struct db *db);
+
 /*
  * Housekeeping, outside a transaction, best every 100 ms or so and on a connection of its own:
  * SQLite's log is written into the file here, while others commit, and not by one of them in its

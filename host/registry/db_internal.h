@@ -30,7 +30,8 @@ struct db {
 /* All are mandatory. Errors are those of db.h. */
 struct db_methods {
 	enum db_engine engine;
-	int (*begin)(struct db *db); /* connects anew where the connection is lost */
+	/* Connects anew where the connection is lost. */
+	int (*begin)(struct db *db, bool read_only);
 	int (*commit)(struct db *db);
 	void (*rollback)(struct db *db);
 	int (*settle)(struct db *db);

@@ -100,9 +100,10 @@ static int run(struct postgres *postgres, const char *sql)
 	return error;
 }
 
-static int postgres_begin(struct db *db)
+static int postgres_begin(struct db *db, bool read_only)
 {
-	static const char sql[] = "BEGIN ISOLATION LEVEL READ COMMITTED";
+	const char *sql = read_only ? "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+				    : "BEGIN ISOLATION LEVEL READ COMMITTED";
 	struct postgres *postgres = of(db);
 	int error = DB_ERR_GONE;
 

@@ -83,7 +83,7 @@ static int run(struct sqlite *sqlite, const char *sql)
 	return DB_OK;
 }
 
-static int sqlite_begin(struct db *db)
+static int sqlite_begin(struct db *db, bool read_only)
 {
 	struct sqlite *sqlite = of(db);
 
@@ -97,7 +97,7 @@ static int sqlite_begin(struct db *db)
 			return error;
 		}
 	}
-	return run(sqlite, "BEGIN IMMEDIATE");
+	return run(sqlite, read_only ? "BEGIN DEFERRED" : "BEGIN IMMEDIATE");
 }
 
 static int sqlite_commit(struct db *db)

@@ -140,12 +140,34 @@ static struct engine *create(struct service *service, const struct engine_settin
 	return engine;
 }
 
+/*
+ * With SQLite all write over one connection, by turns: each would throw away the pages that it has
+ * in memory whenever another had written.
+ */
+static int connect_store(struct engine *engine, struct engine_thread *thread, const char *where,
+			 char *detail)
+{
+	const bool first = thread == engine->threads;
+	int error = DB_OK;
+
+	if (first || !engine->one_writer || thread->task == &engine_settle)
+		error = db_open(where, true, ENGINE_WAIT_MS, &thread->db, detail);
+	else
+		thread->db = engine->threads[0].db;
+	if (error == DB_OK && first && db_engine(thread->db) == DB_SQLITE) {
+		engine->one_writer = true;
+		engine->thread_count++;
+	}
+	if (error == DB_OK && engine->one_writer && !thread->task)
+		error = db_open(where, true, ENGINE_WAIT_MS, &thread->reads, detail);
+	return error;
+}
+
 /* Its connection and its room; the thread itself is started when all of them have theirs. */
 static int connect_thread(struct engine *engine, size_t i, const struct engine_settings *settings,
 			  char *detail)
 {
 	struct engine_thread *thread = &engine->threads[i];
-	int error;
 
 	thread->engine = engine;
 	thread->seed = (unsigned)(monotonic_us() + (int64_t)i * 7919);
@@ -163,12 +185,7 @@ static int connect_thread(struct engine *engine, size_t i, const struct engine_s
 		snprintf(thread->chain, sizeof(thread->chain), "%s/%s", engine->name,
 			 thread->task->name);
 	}
-	error = db_open(settings->where, true, ENGINE_WAIT_MS, &thread->db, detail);
-	if (error == DB_OK && i == 0 && db_engine(thread->db) == DB_SQLITE) {
-		engine->one_writer = true;
-		engine->thread_count++;
-	}
-	return error;
+	return connect_store(engine, thread, settings->where, detail);
 }
 
 int engine_start(struct engine **out, struct service *service,
@@ -210,10 +227,16 @@ void engine_stop(struct engine **out)
 			pthread_join(engine->threads[i].id, NULL);
 	}
 	for (size_t i = 0; i < engine->thread_count; i++) {
-		db_close(&engine->threads[i].db);
-		free(engine->threads[i].batch);
-		free(engine->threads[i].results);
+		struct engine_thread *thread = &engine->threads[i];
+
+		if (i > 0 && thread->db == engine->threads[0].db)
+			thread->db = NULL;
+		db_close(&thread->reads);
+		free(thread->batch);
+		free(thread->results);
 	}
+	for (size_t i = 0; i < engine->thread_count; i++)
+		db_close(&engine->threads[i].db);
 	turn_destroy(&engine->turn);
 	pthread_cond_destroy(&engine->jobs);
 	pthread_cond_destroy(&engine->tasks);

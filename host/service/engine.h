@@ -23,7 +23,7 @@ struct prepared;
 /* What a job or a task works with. */
 struct work {
 	struct service *service;
-	struct db *db;     /* in a transaction; while a job is prepared in none, and read alone */
+	struct db *db;     /* in a transaction; while a job is prepared in one that only reads */
 	const char *chain; /* this connection's audit chain, "NAME/1" */
 	int64_t waited_ms; /* how long the job stood in the queue */
 	/* How often the job is run again if it gives DB_ERR_BUSY now: with 0 it is the last time.
@@ -33,9 +33,9 @@ struct work {
 };
 
 struct job {
-	/* Once, before the first run(), in any worker's thread and outside its transaction; with
-	 * SQLite alone, elsewhere it would save nobody a wait. What it saw may be out of date when
-	 * run() is. May be NULL. */
+	/* Once, or not at all, before the first run() and outside its transaction, in any worker's
+	 * thread; with SQLite alone, elsewhere it would save nobody a wait. What it saw may be out
+	 * of date when run() is. May be NULL. */
 	void (*prepare)(struct work *work, struct job *job);
 	/* DB_OK: commit. Anything negative: roll back. DB_ERR_BUSY is tried again by itself, a few
 	 * times. */

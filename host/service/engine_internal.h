@@ -26,7 +26,8 @@ struct engine_thread {
 	struct engine *engine;
 	pthread_t id;
 	bool started;
-	struct db *db;
+	struct db *db;    /* with SQLite one for all that write, who has the turn */
+	struct db *reads; /* with SQLite, of a worker: its own, to prepare jobs with */
 	char chain[ENGINE_CHAIN_SIZE];
 	const struct task *task; /* NULL: a worker */
 	bool woken;              /* of a task, under the engine's mutex */

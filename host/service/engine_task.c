@@ -69,8 +69,8 @@ static int run(struct engine_thread *thread, bool *more)
 		if (result != DB_OK)
 			db_rollback(thread->db);
 	}
-	engine_turn_give(thread->engine);
 	engine_note(thread, result);
+	engine_turn_give(thread->engine);
 	return result;
 }
 

@@ -81,13 +81,14 @@ static void prepare(struct engine_thread *thread, struct job *job)
 {
 	struct work work = {
 		.service = thread->engine->service,
-		.db = thread->db,
+		.db = thread->reads,
 		.chain = thread->chain,
 		.waited_ms = monotonic_ms() - job->queued_ms,
 	};
 
-	job->prepare(&work, job);
-	db_end(thread->db);
+	if (db_begin_read(work.db) == DB_OK)
+		job->prepare(&work, job);
+	db_rollback(work.db);
 }
 
 void engine_written(struct engine *engine)
