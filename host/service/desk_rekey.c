@@ -8,7 +8,8 @@
 #include <stdio.h>
 
 static const char help[] =
-	"Usage: simtied operator|messenger rekey --config FILE\n\n"
+	"Usage: simtied operator rekey --config FILE\n"
+	"       simtied messenger rekey --config FILE\n\n"
 	"Seals anew, a few rows at a time while daemons serve, all that is sealed under older "
 	"keys\n"
 	"of the key file (`simtied keys add`). May be interrupted and run again. When it says "
