@@ -66,4 +66,6 @@ MUTANTS = [
     ("a job is prepared first", S + "engine.c", "job->prepare && engine->one_writer ? &engine->queued : &engine->ready", "&engine->ready", ENGINE),
     ("the end answers what was begun", S + "server.c", "if (server->draining && (!server->connections || now_ms >= server->drain_until_ms))",
      "if (server->draining)", HTTP_E2E),
+    ("a refusal is held back from when all of it is there", "host/service/server_work.c", "early = exchange->whole_ms +",
+     "early = exchange->started_us / 1000 +", "test_simtied_http"),
 ]

@@ -16,6 +16,10 @@ MUTANTS = [
     ("a head's MAC is checked", REGISTRY + "audit.c", "\telse if (memcmp(mac, walk->mac, MAC_SIZE) != 0)\n", "\telse if (false)\n", AUDIT),
     ("a head without lines is broken", REGISTRY + "audit.c", "\t\tresult = walk_orphans(&walk, db);\n", "\t\tresult = DB_OK;\n", AUDIT),
     ("no line without an actor", REGISTRY + "audit.c", "|| !line->actor ||", "||", AUDIT),
+    ("a log that is written to is not broken", REGISTRY + "audit.c", "\twhile (result == DB_OK && seq > walk->seq && found)\n",
+     "\twhile (false)\n", AUDIT),
+    ("a number's next holder sees nothing earlier", REGISTRY + "audit.c",
+     "hers = !line.action || strcmp(line.action, AUDIT_NEW_SUBSCRIBER) != 0;", "hers = true;", EVENT),
     # The outbox
     ("a claimed notice is nobody else's", REGISTRY + "outbox.c", '" AND (claimed_until <= $1 OR claimed_until > $2)"',
      '" AND (claimed_until >= 0 OR claimed_until > $2)"', OUTBOX),
@@ -23,6 +27,9 @@ MUTANTS = [
     ("a notice is given up after a day", REGISTRY + "outbox.c", "state = 1 AND expires_at <= $1", "state = 1 AND expires_at < 0 AND $1 > 0", OUTBOX),
     ("pauses grow", REGISTRY + "outbox.c", "\t\tpause *= 2;\n", "\t\tbreak;\n", OUTBOX),
     ("a clock set back delays nothing", REGISTRY + "outbox.c", "(due_at <= $1 OR due_at > $2)", "(due_at <= $1 OR due_at > $2 + $2)", OUTBOX),
+    ("a notice that does not open holds up no other", REGISTRY + "outbox.c", "\t\tif (entries[i].audience[0])\n", "\t\tif (true)\n", OUTBOX),
+    ("one messenger's notices hold up no other's", SERVICE + "operator_outbox.c", "&lane->flights) >= LANE_MAX)", "&lane->flights) > FLIGHTS_MAX)",
+     "test_simtied_notices"),
     # Sealing anew
     ("a row that does not open stops the walk", REGISTRY + "rekey.c", "\tint result = DB_ERR_DAMAGED;\n\n\tif (vault_unseal",
      "\tint result = DB_OK;\n\n\tif (vault_unseal", REKEY),
@@ -44,6 +51,10 @@ MUTANTS = [
     ("a registration's token reads no records", SERVICE + "operator_me.c", ".purpose = PURPOSE_GENERIC,", ".purpose = PURPOSE_REGISTRATION,", EVENT),
     ("her reading leaves a line", SERVICE + "operator_me.c", "\t\tresult = audit_write(work->db, work->service->vault, work->chain, &line);\n",
      "\t\tresult = DB_OK;\n", EVENT),
+    ("a revoked credential registers nobody", SERVICE + "operator_registration.c", "e.revoked_at IS NOT NULL)",
+     "e.revoked_at < 0)", "test_operator_registration"),
+    ("what no event would find is revoked", SERVICE + "operator_retention.c", '" WHERE v.state = 2 AND NOT', '" WHERE v.state = 9 AND NOT',
+     "test_operator_retention"),
     # Imports
     ("a part is in whole or not at all", SERVICE + "operator_records.c", 'result = db_script(db, "ROLLBACK TO SAVEPOINT part");',
      "result = DB_OK;", RECORDS),
@@ -53,5 +64,7 @@ MUTANTS = [
      RECORDS),
     ("an import changes no SIM", SERVICE + "operator_records.c",
      "\telse if (state == STOCK_GIVEN && subscriber->card_state != SUBSCRIBER_CARD_NONE)\n", "\telse if (false)\n", RECORDS),
+    ("an import says when a number is somebody else's", SERVICE + "operator_records.c", "\t\tif (found)\n\t\t\tresult = note_new",
+     "\t\tif (false)\n\t\t\tresult = note_new", EVENT),
     ("two cards of one ICCID are refused", REGISTRY + "stock.c", "\telse if (result == DB_OK && !same)\n", "\telse if (false)\n", RECORDS),
 ]
