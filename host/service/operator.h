@@ -20,8 +20,8 @@
  *   allow_virtual = false;           for development: virtual cards may register
  *   messengers = ( { audience = "chat.example"; notify = "https://.../v1/notices"; }, ... );
  *
- * Refuses to start with any of the six files missing or not fitting. Only keys and certificates are
- * read anew on SIGHUP; other settings want a restart.
+ * Refuses to start with any of the six files missing or not fitting, or a key that everybody can
+ * read. Only keys and certificates are read anew on SIGHUP; other settings want a restart.
  */
 #ifndef SIMTIE_SERVICE_OPERATOR_H
 #define SIMTIE_SERVICE_OPERATOR_H

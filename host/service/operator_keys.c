@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define HOLD_MS      60000
 #define KEY_SETTINGS 3
@@ -49,6 +50,7 @@ static int read_one(struct operator_state *op, const struct place *place,
 	struct config *config = op->service->config;
 	config_setting_t *group = config_role(config);
 	const char *certificate = NULL, *private = NULL;
+	struct stat status;
 	int error;
 
 	if (config_text(config, group, place->certificate, &certificate) ||
@@ -57,6 +59,11 @@ static int read_one(struct operator_state *op, const struct place *place,
 	if (!certificate || !private) {
 		fprintf(stderr, "simtied: %s: group operator lacks %s\n", config->path,
 			certificate ? place->key : place->certificate);
+		return -1;
+	}
+	/* As for TLS: whoever has one of these speaks for the operator. */
+	if (stat(private, &status) == 0 && status.st_mode & S_IRWXO) {
+		fprintf(stderr, "simtied: %s: everybody can read this key: chmod o= it\n", private);
 		return -1;
 	}
 	error = simtie_service_key_read(certificate, private, key);

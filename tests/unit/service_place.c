@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -93,6 +94,7 @@ static void pem_write(const char *name, X509 *certificate, EVP_PKEY *key)
 	snprintf(file_name, sizeof(file_name), "%s.key", name);
 	file = fopen(service_place_path(file_name), "w");
 	assert_non_null(file);
+	assert_int_equal(fchmod(fileno(file), 0600), 0);
 	assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
 	fclose(file);
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -93,6 +94,20 @@ static void test_what_it_needs(void **state)
 	assert_int_equal(opens("", "backlog_batch = 1001;\n"), -1);
 	assert_int_equal(opens("", "messengers = ( { notify = \"https://x\"; } );\n"), -1);
 	assert_int_equal(opens("", "messengers = ( { audience = \"chat.example\"; } );\n"), 0);
+}
+
+/* Whoever has the issuer's key makes credentials. */
+static void test_keys_are_not_for_everybody(void **state)
+{
+	static const char *const keys[] = {"issuer.key", "signer.key", "sealing.key"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		assert_int_equal(chmod(service_place_path(keys[i]), 0604), 0);
+		assert_int_equal(opens("", ""), -1);
+		assert_int_equal(chmod(service_place_path(keys[i]), 0640), 0);
+		assert_int_equal(opens("", ""), 0);
+	}
 }
 
 static void test_settings_arrive(void **state)
@@ -199,6 +214,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_it_needs),
+		cmocka_unit_test(test_keys_are_not_for_everybody),
 		cmocka_unit_test(test_settings_arrive),
 		cmocka_unit_test(test_reload),
 	};
