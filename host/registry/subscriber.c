@@ -256,7 +256,7 @@ int subscriber_see(struct db *db, const struct vault *vault, const char *number,
 
 int subscriber_see_again(struct db *db, const struct subscriber_seen *seen, bool *same)
 {
-	int result = query(db, &seen->index, SUBSCRIBER_LOCK);
+	int result = query(db, &seen->index, SUBSCRIBER_READ);
 
 	*same = result == DB_ROW ? row_same(db, seen) : !seen->found;
 	if (result == DB_ROW) {

@@ -68,7 +68,7 @@ struct subscriber_seen {
 int subscriber_see(struct db *db, const struct vault *vault, const char *number,
 		   struct subscriber *subscriber, struct subscriber_seen *seen);
 
-/* Whether the row is still as it was seen; held until the transaction ends. */
+/* Whether the row is still as it was seen. It is not held. */
 int subscriber_see_again(struct db *db, const struct subscriber_seen *seen, bool *same);
 
 /* Writes one, new or changed. Index and card are made from number and key, which without a card

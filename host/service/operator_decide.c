@@ -2,8 +2,11 @@
  * The decision, in five statements at most: subscriber, counter value, highest counter of the
  * service, status index, and whatever the caller writes.
  *
- * A subscriber's decisions run one after another, by the lock on her row. That each counter value
- * counts once does not hang on it: the key of attestations alone forbids a second one.
+ * A subscriber's yeses run one after another, and not beside an event, by the lock on her row,
+ * which the first statement that writes takes. A no takes none: a number that nobody has has no row
+ * to wait for, and whoever sent many at once could tell by the waiting which has one. That each
+ * counter value counts once does not hang on the lock: the key of attestations alone forbids a
+ * second one.
  *
  * Where one transaction at a time may write, elliptic curves in it would have all others wait: see
  * operator_decide_ahead().
@@ -87,6 +90,24 @@ static bool content_digest(struct bytes token, uint8_t digest[static SIMTIE_DIGE
 		       bytes_of(token.ptr, token.len - SIMTIE_SIGNATURE_SIZE), digest);
 }
 
+/* Takes her row, as it is now, to be written. DB_ERR_BUSY: it has changed since it was read. */
+static int hold(struct work *work, struct subscriber *subscriber)
+{
+	struct subscriber now;
+	bool found;
+	int result = subscriber_find(work->db, work->service->vault, subscriber->number,
+				     SUBSCRIBER_LOCK, &now, &found);
+
+	if (result == DB_OK &&
+	    (!found || now.state != SUBSCRIBER_ACTIVE || now.card_state != SUBSCRIBER_CARD_GOOD ||
+	     memcmp(now.card, subscriber->card, sizeof(now.card)) != 0))
+		result = DB_ERR_BUSY;
+	if (result == DB_OK)
+		*subscriber = now;
+	bytes_wipe(&now, sizeof(now));
+	return result;
+}
+
 /* A counter value that was there before: the same token once more, or another under it. */
 static int counted_before(struct work *work, struct subscriber *subscriber,
 			  const uint8_t digest[static SIMTIE_DIGEST_SIZE],
@@ -110,6 +131,9 @@ static int counted_before(struct work *work, struct subscriber *subscriber,
 		decision->reason = REASON_TOKEN_USED;
 		return DB_OK;
 	}
+	result = hold(work, subscriber);
+	if (result != DB_OK)
+		return result;
 	decision->reason = REASON_NOT_CONFIRMED;
 	decision->cloned = true;
 	return operator_clone_alarm(work, subscriber);
@@ -127,7 +151,9 @@ static int count(struct work *work, const struct decide_counted *counted,
 {
 	static const char insert[] =
 		"INSERT INTO attestations (hi, lo, card, counter, service, digest, at)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
+		" SELECT hi, lo, card, $4, $5, $6, $7 FROM subscribers"
+		" WHERE hi = $1 AND lo = $2 AND card = $3 AND state = 1 AND card_state = 1"
+		" FOR UPDATE ON CONFLICT DO NOTHING";
 	static const char raise[] =
 		"INSERT INTO counters (hi, lo, card, service, counter)"
 		" VALUES ($1, $2, $3, $4, $5) ON CONFLICT (hi, lo, card, service)"
@@ -167,7 +193,7 @@ static int decide_anew(struct work *work, const struct decide_request *request,
 	struct decide_counted counted;
 	bool found, may, holds;
 	int result = subscriber_find(work->db, work->service->vault, request->number,
-				     SUBSCRIBER_LOCK, subscriber, &found);
+				     SUBSCRIBER_READ, subscriber, &found);
 
 	if (result != DB_OK)
 		return result;

@@ -76,10 +76,11 @@ enum simtie_refusal operator_decide_token(const struct operator_state *op,
 					  const struct decide_request *request);
 
 /*
- * 2 and 3: *reason is REASON_NONE when the token holds and was counted. *subscriber is the one of
- * the number, locked, zeros when there is none (the caller's to wipe); *decision gets reason,
- * counter and cloned; service_public the key that holds. An error of db.h; what was written is then
- * to be rolled back. `ahead` may be NULL.
+ * 2 and 3: *reason is REASON_NONE when the token holds and was counted; her row is locked then. A
+ * no waits for no lock. *subscriber is the one of the number, zeros when there is none (the
+ * caller's to wipe); *decision gets reason, counter and cloned; service_public the key that holds.
+ * An error of db.h; what was written is then to be rolled back.
+ * `ahead` may be NULL.
  */
 int operator_decide_card(struct work *work, const struct decide_request *request,
 			 const struct decide_ahead *ahead, struct subscriber *subscriber,

@@ -490,6 +490,38 @@ static void test_locked_row_is_put_off(void **state)
 	operator_sim_free(&sim);
 }
 
+/* A no waits for nobody's row: that a number has one would show in the time. */
+static void test_no_waits_for_no_row(void **state)
+{
+	static const char lock[] = "SELECT state FROM subscribers FOR UPDATE";
+	struct operator_place *place = operator_place(state);
+	struct operator_sim sim, stranger;
+	struct operator_token token;
+	struct db *other, *ours;
+	struct request request;
+	struct reply reply;
+
+	operator_sim_init(&sim, 1);
+	operator_sim_init(&stranger, 2);
+	operator_place_subscriber(place, NUMBER, &sim);
+	operator_sim_attest(&stranger, CHAT, 0, &token);
+	other = store_place_open(place->store);
+	assert_int_equal(db_begin(other), DB_OK);
+	assert_int_equal(db_query(other, lock, DB_NONE), DB_OK);
+	assert_int_equal(db_open(place->store->where, false, 20, &ours, NULL), DB_OK);
+	request = operator_place_request(CHAT, "", operator_place_body(NUMBER, &token));
+	assert_int_equal(
+		operator_place_run(place, ours, operator_verification_post, &request, &reply),
+		DB_OK);
+	assert_string_equal(operator_place_word(&reply), "200 NOT_CONFIRMED");
+	reply_clear(&reply);
+	db_close(&ours);
+	db_rollback(other);
+	db_close(&other);
+	operator_sim_free(&stranger);
+	operator_sim_free(&sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -506,6 +538,8 @@ int main(void)
 		OPERATOR_PLACE_BOTH(test_what_waited_too_long_is_kept),
 		/* SQLite has no row locks. */
 		cmocka_unit_test_setup_teardown(test_locked_row_is_put_off, operator_place_postgres,
+						operator_place_tear_down),
+		cmocka_unit_test_setup_teardown(test_no_waits_for_no_row, operator_place_postgres,
 						operator_place_tear_down),
 	};
 
