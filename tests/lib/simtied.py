@@ -45,6 +45,17 @@ def wait_for(condition, what, bound=BOUND):
         time.sleep(0.01)
 
 
+def past():
+    """What has `openssl x509` issue a certificate that has ended: from 3.4 on it wants to be told by dates."""
+    version = subprocess.run(["openssl", "version"], check=True, capture_output=True, text=True).stdout.split()[1]
+    if tuple(int(n) for n in version.split(".")[:2]) < (3, 4):
+        return ["-days", "-1"]
+    return ["-not_before", "20200101000000Z", "-not_after", "20200102000000Z"]
+
+
+PAST = past()
+
+
 class Place:
     """A folder with pki/ (`simtied certs dev`) and vault keys; certificates beside those by openssl."""
 
@@ -82,7 +93,8 @@ class Place:
         (self.path / "issue.ext").write_text("\n".join(extensions) + "\n")
         self.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                      "-keyout", key, "-subj", f"/CN={name}", "-out", "issue.csr")
-        self.openssl("x509", "-req", "-in", "issue.csr", "-CA", ca[0], "-CAkey", ca[1], "-days", days,
+        validity = ["-days", days] if days > 0 else PAST
+        self.openssl("x509", "-req", "-in", "issue.csr", "-CA", ca[0], "-CAkey", ca[1], *validity,
                      "-extfile", "issue.ext", "-out", certificate)
         return certificate, key
 
