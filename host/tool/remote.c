@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 int remote_check(struct remote *remote, const char *url)
 {
@@ -66,6 +67,18 @@ int remote_refused(const struct remote *remote, const struct https_answer *answe
 			    message);
 }
 
+/* Whether a server of this name may ask for a signature for `audience` without having been trusted
+ * to by name: it is it, or lies under it. A server elsewhere could pass on another's challenge. */
+static bool speaks_for(const char *host, const char *audience)
+{
+	const size_t host_len = strlen(host), len = strlen(audience);
+
+	if (strcasecmp(host, audience) == 0)
+		return true;
+	return strchr(audience, '.') && host_len > len && host[host_len - len - 1] == '.' &&
+	       strcasecmp(host + host_len - len, audience) == 0;
+}
+
 int remote_challenge(struct remote *remote, const json_t *body, const char *purpose)
 {
 	const char *audience = json_string_value(json_object_get(body, "audience"));
@@ -88,6 +101,12 @@ int remote_challenge(struct remote *remote, const json_t *body, const char *purp
 				    "nothing was signed: the server asks for a signature for "
 				    "audience %s, not for the expected one",
 				    safe);
+	if (!remote->expected && !speaks_for(remote->server.host, audience))
+		return card_refused(
+			&remote->common, TOOL_REFUSED, "WRONG_AUDIENCE",
+			"nothing was signed: %s asks for a signature for audience %s; if "
+			"that is whom you mean, say so by --audience",
+			remote->server.host, safe);
 	memcpy(remote->audience, audience, strlen(audience) + 1);
 	remote_say("the SIM is to sign for %s, purpose %s", safe, purpose);
 	return TOOL_DONE;

@@ -16,7 +16,7 @@ struct remote {
 	const struct command *command;
 	struct common_options common;
 	struct https_server server;
-	const char *expected; /* audience, or NULL: the one that the service says */
+	const char *expected; /* audience, or NULL: the one that the server's name speaks for */
 	struct secret_source pin;
 	char audience[SIMTIE_AUDIENCE_MAX + 1];
 	uint8_t nonce[SIMTIE_NONCE_MAX];
@@ -32,7 +32,7 @@ struct remote {
 	 .value = "A",                                                                             \
 	 .min = SIMTIE_AUDIENCE_MIN,                                                               \
 	 .max = SIMTIE_AUDIENCE_MAX,                                                               \
-	 .help = "sign for this audience and no other"},                                           \
+	 .help = "sign for this audience and no other; that of URL's host"},                       \
 		{.name = "ca",                                                                     \
 		 .kind = OPTION_TEXT,                                                              \
 		 .target = &(remote).server.ca,                                                    \
@@ -58,8 +58,8 @@ int remote_refused(const struct remote *remote, const struct https_answer *answe
 		   const char *what);
 
 /* Takes a challenge from an answer's body and shows what is about to be signed. TOOL_DONE;
- * TOOL_REFUSED when the audience is not the expected one; TOOL_IO when it is no challenge of
- * `purpose` ("registration"). */
+ * TOOL_REFUSED when the audience is not the expected one, or without one not the host's own;
+ * TOOL_IO when it is no challenge of `purpose` ("registration"). */
 int remote_challenge(struct remote *remote, const json_t *body, const char *purpose);
 
 /* Reads the PIN and has the SIM sign. An exit code; a failure has been printed. */

@@ -61,7 +61,8 @@ def server(*answers, pair=None, version=ssl.TLSVersion.TLSv1_3):
         thread.join(simtied.BOUND)
 
 
-def register(port, *more, code, host="localhost", ca=None):
+def register(port, *more, code, host="localhost", ca=None, audience=("--audience", "chat.example")):
+    more = (*audience, *more) if "--audience" not in more else more
     ended = subprocess.run([simtied.SIMTIE, "register", f"https://{host}:{port}", "--number", NUMBER, "--reader",
                             f"loop:{SIM}", "--ca", ca or PLACE.pki / "ca.pem", "--json", *map(str, more)],
                            env={**os.environ, "SIMTIE_PIN": "4711"}, capture_output=True, text=True, check=False,
@@ -106,7 +107,13 @@ def another_audience_is_not_signed_for():
     before = signed()
     with server(reply(CHALLENGE)) as (port, _):
         tap.same(register(port, "--audience", "talk.example", code=REFUSED)[0]["error"], "WRONG_AUDIENCE")
+    # Unless she says whom she means, a server may ask in its own name alone.
+    for name in ("chat.example", "host", "local", "xlocalhost", "a.localhost"):
+        with server(reply({**CHALLENGE, "audience": name})) as (port, _):
+            tap.same(register(port, audience=(), code=REFUSED)[0]["error"], "WRONG_AUDIENCE", name)
     tap.same(signed(), before, "nothing is signed")
+    with server(reply({**CHALLENGE, "audience": "localhost"}), reply({"code": "X", "message": "no"}, 400)) as (port, _):
+        tap.holds("sign for localhost" in register(port, audience=(), code=REFUSED)[1], "its own name")
 
 
 def what_is_shown_is_safe_for_a_terminal():

@@ -50,4 +50,6 @@ MUTANTS = [
     ("TLS is 1.3", "https.c", "TLS1_3_VERSION", "TLS1_2_VERSION", REMOTE),
     ("an answer has the length that it says", "https_read.c", "(length >= 0 && (size_t)length != body_len)", "false", REMOTE),
     ("an id stays within its path", "cmd_register.c", "!enrol->id[0] ||", "false &&", REMOTE),
+    ("a server asks for signatures in its own name alone", "host/tool/remote.c",
+     "\tif (!remote->expected && !speaks_for(remote->server.host, audience))\n", "\tif (false)\n", "test_tool_remote"),
 ]
