@@ -35,7 +35,8 @@ struct work {
 struct job {
 	/* Once, or not at all, before the first run() and outside its transaction, in any worker's
 	 * thread; with SQLite alone, elsewhere it would save nobody a wait. What it saw may be out
-	 * of date when run() is. May be NULL. */
+	 * of date when run() is. It may end its transaction early, by db_rollback(). May be NULL.
+	 */
 	void (*prepare)(struct work *work, struct job *job);
 	/* DB_OK: commit. Anything negative: roll back. DB_ERR_BUSY is tried again by itself, a few
 	 * times. */

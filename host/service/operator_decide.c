@@ -299,29 +299,21 @@ static int credential_issue(struct work *work, const struct decide_request *requ
 
 /* ---- Ahead ---- */
 
-/* What a yes wants. Whatever fails here is tried again within the transaction. */
-static void ahead_of_yes(struct work *work, const struct decide_request *request,
-			 struct decide_ahead *ahead)
-{
-	struct decision *credential = &ahead->credential;
-
-	if (operator_status_look(work, &credential->status_list, &credential->status_index) !=
-		    DB_OK ||
-	    credential->status_list == 0 ||
-	    !credential_sign(operator_of(work), request, ahead->service_public, credential))
-		credential->credential_len = 0;
-}
-
 bool operator_decide_ahead(struct work *work, const struct decide_request *request,
 			   struct decide_ahead *ahead)
 {
 	const struct vault *vault = work->service->vault;
+	struct decision *credential = &ahead->credential;
 	bool may;
 
 	memset(ahead, 0, sizeof(*ahead));
 	if (subscriber_see(work->db, vault, request->number, &ahead->subscriber, &ahead->seen) !=
-	    DB_OK)
+		    DB_OK ||
+	    operator_status_look(work, &credential->status_list, &credential->status_index) !=
+		    DB_OK)
 		return false;
+	/* Whoever settles the store's log waits for those who read in it. */
+	db_rollback(work->db);
 	may = may_register(&ahead->subscriber, ahead->seen.found);
 	if (!token_holds(operator_of(work), request, &ahead->subscriber.key, may,
 			 ahead->service_public, &ahead->counter, &ahead->holds))
@@ -330,7 +322,9 @@ bool operator_decide_ahead(struct work *work, const struct decide_request *reque
 		return true;
 	if (!counted_make(vault, request, &ahead->subscriber.index, &ahead->counted))
 		return false;
-	ahead_of_yes(work, request, ahead);
+	if (credential->status_list == 0 ||
+	    !credential_sign(operator_of(work), request, ahead->service_public, credential))
+		credential->credential_len = 0;
 	return true;
 }
 
