@@ -4,6 +4,7 @@
 #include "operator.h"
 
 #include "operator_cache.h"
+#include "operator_guess.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,6 +160,7 @@ static void operator_close(void *state)
 	operator_keys_free(op);
 	operator_cache_free(&op->cache);
 	operator_status_free(&op->status);
+	operator_guess_free(&op->guess);
 	operator_outbox_free(&op->outbox);
 	free(op->messengers);
 	free(op);
@@ -176,8 +178,9 @@ static int operator_open(struct service *service, void **state)
 		goto fail;
 	op->cache = operator_cache_new((size_t)op->cache_size);
 	op->status = operator_status_new();
+	op->guess = operator_guess_new();
 	op->outbox = operator_outbox_new(op->messenger_count);
-	if (!op->cache || !op->status || !op->outbox)
+	if (!op->cache || !op->status || !op->guess || !op->outbox)
 		goto fail;
 	*state = op;
 	return 0;

@@ -52,6 +52,7 @@ struct operator_state {
 	struct operator_messenger *messengers;
 	size_t messenger_count;
 	struct operator_cache *cache;         /* service keys already derived (operator_cache.c) */
+	struct operator_guess *guess;         /* numbers tried for a challenge (operator_guess.c) */
 	struct operator_outbox *outbox;       /* notices under way (operator_outbox.c) */
 	struct operator_status_cache *status; /* signed status lists (operator_status.c) */
 };

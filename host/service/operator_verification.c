@@ -13,6 +13,7 @@
 
 #include "base64url.h"
 #include "crypto.h"
+#include "operator_guess.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,18 +201,40 @@ static bool read_body(struct work *work, const struct request *request, struct a
 	return asked->number || unseal(work, request, asked, reply, result);
 }
 
-/* Reads it, and finds whose it is; as read_body(). The caller's to asked_free() in any case. */
+/* What stands for a challenge: a token that holds has its audience and nonce, whoever signed it. */
+static bool challenge_index(const struct vault *vault, const struct request *request,
+			    const struct asked *asked, struct vault_index *challenge)
+{
+	uint8_t of[SIMTIE_AUDIENCE_MAX + 1 + SIMTIE_NONCE_MAX];
+	const size_t len = strlen(request->peer.name) + 1;
+
+	memcpy(of, request->peer.name, len);
+	memcpy(of + len, asked->nonce.bytes, asked->nonce.len);
+	return vault_index(vault, "challenge", bytes_of(of, len + asked->nonce.len), challenge);
+}
+
+/* Reads it, and finds whose it is, unless the challenge has been tried too often; as read_body().
+ * The caller's to asked_free() in any case. */
 static bool asked_read(struct work *work, const struct request *request, struct asked *asked,
 		       struct reply *reply, int *result)
 {
 	const struct vault *vault = work->service->vault;
+	struct vault_index challenge;
 
 	if (!read_body(work, request, asked, reply, result))
 		return false;
-	if (subscriber_index(vault, asked->number, &asked->subscriber) &&
-	    subscriber_service(vault, &asked->subscriber, request->peer.name, &asked->service))
+	if (!subscriber_index(vault, asked->number, &asked->subscriber) ||
+	    !subscriber_service(vault, &asked->subscriber, request->peer.name, &asked->service) ||
+	    !challenge_index(vault, request, asked, &challenge)) {
+		*result = DB_ERR_MEMORY;
+		return false;
+	}
+	if (operator_guess_allowed(operator_of(work)->guess, &challenge, &asked->subscriber))
 		return true;
-	*result = DB_ERR_MEMORY;
+	reply_error(
+		reply, 429, "TOO_MANY_REQUESTS",
+		"this challenge was tried with %d other numbers: send a fresh one to the client",
+		OPERATOR_GUESS_MAX);
 	return false;
 }
 

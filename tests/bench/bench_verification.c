@@ -11,6 +11,7 @@
 #include "migrate.h"
 #include "operator.h"
 #include "operator_cache.h"
+#include "operator_guess.h"
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -225,6 +226,7 @@ static void operator_make(struct operator_state *op, struct service *service)
 	op->signer = key_make("signer");
 	op->sealing = key_make("sealing");
 	op->cache = operator_cache_new(65536);
+	op->guess = operator_guess_new();
 	op->status = operator_status_new();
 	service->state = op;
 	service->metrics = metrics_new();

@@ -18,8 +18,8 @@ MUTANTS = [
      "\tif (result == DB_OK)\n\t\tresult = db_commit(db);\n\tif (result == DB_OK)\n\t\tresult = db_begin(db);\n"
      "\tif (result == DB_OK && import->position > before)\n\t\tresult = progress_write(import);\n", DESK),
     ("desk: no command works on another schema", SERVICE + "desk.c", "\tif (missing == 0)\n", "\tif (missing >= 0)\n", DESK),
-    ("desk: sealing anew goes through every table", REGISTRY + "rekey.c", "\t\t*more = rekey->table + 1 < TABLES;\n",
-     "\t\t*more = rekey->table + 2 < TABLES;\n", DESK),
+    ("desk: sealing anew goes through every table", REGISTRY + "rekey.c", "rekey->table + 1 < roles[rekey->role].count",
+     "rekey->table + 2 < roles[rekey->role].count", DESK),
     ("desk: what was given up is listed so", REGISTRY + "outbox.c", "db_column_int(db, 9) == GIVEN_UP || ", "", NOTICES),
     # Faults
     ("faults: who waits for a store is told so at once", SERVICE + "engine_batch.c",

@@ -130,4 +130,10 @@ MUTANTS = [
      "test_operator_cache"),
     ("a name is of the audience too", CACHE, "bytes_of(of, sizeof(*card) + len), name)", "bytes_of(of, sizeof(*card) + 0 * len), name)",
      "test_operator_cache"),
+    ("a challenge is good for few numbers", "host/service/operator_guess.c",
+     "\tif (tried->count == OPERATOR_GUESS_MAX)\n\t\treturn false;\n", "\tif (tried->count == OPERATOR_GUESS_MAX)\n\t\treturn true;\n",
+     "test_operator_guess"),
+    ("a challenge is told by its nonce", "host/service/operator_verification.c",
+     "bytes_of(of, len + asked->nonce.len), challenge)", "bytes_of(asked->token.bytes, asked->token.len), challenge)",
+     "test_operator_guess"),
 ]

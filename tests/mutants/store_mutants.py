@@ -15,7 +15,7 @@ MUTANTS = [
      "test_db_open"),
     ("store: what was purged leaves the file", FILE, "PRAGMA secure_delete = ON;", "PRAGMA secure_delete = OFF;",
      "test_db_open"),
-    ("store: a file that is gone takes no commit", SQLITE, " || db_sqlite_moved(sqlite)", "", "test_db_faults"),
+    ("store: a file that is gone takes no commit", SQLITE, " || db_sqlite_moved(sqlite)) {", ") {", "test_db_faults"),
     ("store: a full disk is told from one that fails", FILE, "system_error == EDQUOT || system_error == EFBIG",
      "system_error == EDQUOT", "test_db_faults"),
     ("store: SQLite takes values by their parameters' names", SQLITE,

@@ -2,6 +2,7 @@
 
 #include "base64url.h"
 #include "operator_cache.h"
+#include "operator_guess.h"
 #include "service_place.h"
 
 #include <setjmp.h>
@@ -77,6 +78,7 @@ static void settings(struct operator_place *place)
 	op->status_tick_s = 60;
 	op->allow_virtual = true;
 	op->cache = operator_cache_new(1024);
+	op->guess = operator_guess_new();
 	op->status = operator_status_new();
 	place->service.state = op;
 	place->service.metrics = metrics_new();
@@ -137,6 +139,7 @@ int operator_place_tear_down(void **state)
 	vault_close(&place->service.vault);
 	metrics_free(&place->service.metrics);
 	operator_cache_free(&place->op.cache);
+	operator_guess_free(&place->op.guess);
 	operator_status_free(&place->op.status);
 	free(place);
 	return store_place_tear_down(state);
