@@ -16,11 +16,18 @@ import sys
 
 LIB = pathlib.Path(__file__).resolve().parent.parent / "lib"
 sys.path.insert(0, str(LIB))
-if __name__ == "__main__" and "PCSCD_START" not in os.environ:
-    os.execv(LIB / "private-pcscd", ["private-pcscd", "--", sys.executable, os.path.abspath(__file__)])
 
 import board
 import emulator
+
+BUILDS = tuple((name, build) for build in ("small", "fast") for name in emulator.BOARDS)
+
+if __name__ == "__main__" and "PCSCD_START" not in os.environ:
+    # Here, for the first fetches mbedTLS's source, and in the private network there is no archive.
+    for name, how in BUILDS:
+        board.make(name, how)
+    os.execv(LIB / "private-pcscd", ["private-pcscd", "--", sys.executable, os.path.abspath(__file__)])
+
 import pcsc
 import tool
 import vcard
@@ -33,7 +40,6 @@ READER = {"PCSCLITE_CSOCK_NAME": "/run/pcscd/pcscd.comm"}
 SEED = "firmware"
 CONFORMANCE_BOUND = 900.0
 RUNNING = ("mps2-an385", "microbit")  # M3 and M0
-BUILDS = tuple((name, build) for build in ("small", "fast") for name in emulator.BOARDS)
 EVERY = ("*",)
 # What needs most: attestations, sessions of SCP11b, personalisation by SCP03, the card's end.
 SOME = ("INTERNAL_AUTHENTICATE*", "DOMAIN_STORE_DATA", "SET_STATUS")
@@ -48,11 +54,6 @@ SCRIPT = [bytes.fromhex(line) for line in (
     "00C0000010", "FFFFFFFF", "0102", "0020000109" + "39" * 9, "00460000000000")]
 LONG = [bytes.fromhex("80880000") + (0).to_bytes(1, "big") + (len_).to_bytes(2, "big") + bytes(len_)
         for len_ in (256, 1280, 1281, 3000)]
-
-
-def build():
-    for name, how in BUILDS:
-        board.make(name, how)
 
 
 def what_cannot_be_is_refused():
@@ -261,7 +262,6 @@ def examples_pass_in_a_reader():
 
 
 if __name__ == "__main__":
-    build()
     sys.exit(run([
         what_cannot_be_is_refused,
         missing_source_is_said,
