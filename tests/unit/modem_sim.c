@@ -464,6 +464,15 @@ static void take(struct modem *modem, const char *bytes, size_t len)
 	}
 }
 
+/* Whether a signal came. ppoll() that finds input waiting returns without looking; what was asked
+ * for before that input was written shall be done before it is read. */
+static bool signalled(const sigset_t *wanted)
+{
+	const struct timespec at_once = {0, 0};
+
+	return ppoll(NULL, 0, &at_once, wanted) < 0 && errno == EINTR;
+}
+
 void modem_serve(struct modem *modem, const sigset_t *wanted, void (*fresh)(struct modem *modem))
 {
 	char bytes[MODEM_LINE_MAX];
@@ -477,6 +486,8 @@ void modem_serve(struct modem *modem, const sigset_t *wanted, void (*fresh)(stru
 				fresh(modem);
 			continue;
 		}
+		if (fresh && signalled(wanted))
+			fresh(modem);
 		if (watched[1].revents)
 			return;
 		ssize_t got = read(modem->master, bytes, sizeof bytes);
