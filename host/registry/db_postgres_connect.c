@@ -37,9 +37,10 @@ static const struct {
 
 static int error_of(const struct postgres *postgres, const char *state)
 {
-	if (PQstatus(postgres->connection) != CONNECTION_OK)
+	/* Without a state it is not the server that speaks: it ended before libpq took notice. */
+	if (PQstatus(postgres->connection) != CONNECTION_OK || !state)
 		return DB_ERR_GONE;
-	for (size_t i = 0; state && i < sizeof(states) / sizeof(states[0]); i++)
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
 		if (strncmp(state, states[i].state, strlen(states[i].state)) == 0)
 			return states[i].error;
 	return DB_ERR_SQL;

@@ -47,12 +47,21 @@ def one_that_is_too_late_is_given_up():
             fails(LATE, session.raw, BYTES)
 
 
+def once_good(session, data):
+    """The answer once the line is good again: what was garbled may still be on it, for one exchange more."""
+    try:
+        return session.raw(data)
+    except Failed as failed:
+        same(failed.error, LINE)
+    return session.raw(data)
+
+
 def garbled_bytes_are_a_fault_of_the_line():
     for corrupt in ("ack", "start", "length", "data"):
         with Chip(CardA(echo)) as chip, Session(chip.name) as session:
             chip.faults.only, chip.faults.corrupt = 0x40, corrupt
             fails(LINE, session.raw, BYTES)
-            same(session.raw(b"\0\4\5\6"), b"\0\4\5\6" + OK)
+            same(once_good(session, b"\0\4\5\6"), b"\0\4\5\6" + OK)
 
 
 def no_answer_is_taken_for_anothers():
