@@ -173,6 +173,7 @@ int db_sqlite_connect(struct sqlite *sqlite)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
 	bool wal = false;
+	int tries = 0, result;
 
 	if (sqlite3_open_v2(sqlite->path, &sqlite->connection, flags, NULL) != SQLITE_OK) {
 		if (!sqlite->connection)
@@ -181,7 +182,12 @@ int db_sqlite_connect(struct sqlite *sqlite)
 	}
 	sqlite3_extended_result_codes(sqlite->connection, 1);
 	sqlite3_busy_handler(sqlite->connection, wait_for_lock, sqlite);
-	if (sqlite3_exec(sqlite->connection, settings, is_wal, &wal, NULL) != SQLITE_OK)
+	/* Where two make a log for a new file at once, SQLite turns one away without asking the
+	 * handler. */
+	do
+		result = sqlite3_exec(sqlite->connection, settings, is_wal, &wal, NULL);
+	while ((result & 0xFF) == SQLITE_BUSY && wait_for_lock(sqlite, tries++));
+	if (result != SQLITE_OK)
 		return db_sqlite_fail(sqlite);
 	if (!wal)
 		return db_fail(&sqlite->db, DB_ERR_GONE,

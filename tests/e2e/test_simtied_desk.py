@@ -207,7 +207,7 @@ def an_import_killed_at_random_goes_on_and_nothing_is_half(place, store):
     draw = random.Random(seed)
     with Operator(place, store=store.where, operator=VIRTUAL) as operator:
         path = write(operator, "many", text)
-        killed, stops, whole, before, span = 0, set(), False, 0, 0.08
+        killed, stops, whole, before, span = 0, set(), False, 0, 0.02
         while not whole:
             process = subprocess.Popen([PROGRAM, "operator", "import", "--config", operator.config, path],
                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
@@ -227,7 +227,7 @@ def an_import_killed_at_random_goes_on_and_nothing_is_half(place, store):
             before = lines
         same(lines, LINES)
         note(f"killed {killed} times, stood at {sorted(stops)}")
-        holds(killed > 0 and len(stops) > 1, "it was never stopped between its parts")
+        holds(killed > 1 and len(stops) > 2, "it was never stopped between its parts")
         verified_log(operator)
         rows = store.dump("subscribers"), store.dump("stock"), store.dump("audit")
         kept = store.dump("subscribers", *WRITTEN), store.dump("stock", *WRITTEN)
