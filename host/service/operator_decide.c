@@ -347,10 +347,12 @@ int operator_decide(struct work *work, const struct decide_request *request,
 		return DB_OK;
 	}
 	result = operator_decide_card(work, request, ahead, &subscriber, decision, service_public);
+	memcpy(decision->card, subscriber.card, sizeof(decision->card));
 	bytes_wipe(&subscriber, sizeof(subscriber));
 	decision->state = VERIFICATION_NOT_VERIFIED;
 	if (result != DB_OK || decision->reason != REASON_NONE) {
 		decision->counter = 0;
+		memset(decision->card, 0, sizeof(decision->card));
 		return result;
 	}
 	decision->state = VERIFICATION_VERIFIED;

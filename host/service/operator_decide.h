@@ -37,8 +37,9 @@ struct decision {
 	enum verification_state state;
 	enum verification_reason reason;
 	enum simtie_refusal refusal; /* with REASON_TOKEN_REFUSED */
-	uint32_t counter;            /* of a verified one */
-	bool cloned;                 /* notices were queued: wake the outbox */
+	uint32_t counter;            /* of a verified one, and the card that said yes: */
+	uint8_t card[SUBSCRIBER_CARD_SIZE];
+	bool cloned; /* notices were queued: wake the outbox */
 	int64_t status_list, status_index;
 	size_t credential_len; /* 0: none */
 	uint8_t credential[SIMTIE_CREDENTIAL_MAX];

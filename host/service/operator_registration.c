@@ -174,16 +174,14 @@ static int find(struct work *work, const struct request *request, struct found *
  * row. */
 static int still_fits(struct work *work, const struct row *row, bool *fits)
 {
-	static const char hold[] = "SELECT state, card_state FROM subscribers"
+	static const char hold[] = "SELECT state, card_state, card FROM subscribers"
 				   " WHERE hi = $1 AND lo = $2 FOR UPDATE";
-	static const char look[] =
-		"SELECT 1 FROM attestations a, subscribers s WHERE s.hi = $1 AND s.lo = $2"
-		" AND a.hi = s.hi AND a.lo = s.lo AND a.card = s.card AND a.counter = $3"
-		" AND a.service = $4 AND NOT EXISTS (SELECT 1 FROM status_entries e"
-		" WHERE e.list = $5 AND e.idx = $6 AND e.revoked_at IS NOT NULL)";
-	const struct db_value hi = db_int(row->subscriber.hi), lo = db_int(row->subscriber.lo);
+	static const char look[] = "SELECT 1 FROM status_entries"
+				   " WHERE list = $1 AND idx = $2 AND revoked_at IS NULL";
+	const struct decision *yes = &row->decision;
 	struct db *db = work->db;
-	int result = db_query(db, hold, DB_VALUES(hi, lo));
+	int result = db_query(db, hold,
+			      DB_VALUES(db_int(row->subscriber.hi), db_int(row->subscriber.lo)));
 
 	*fits = false;
 	if (result == DB_OK)
@@ -191,12 +189,10 @@ static int still_fits(struct work *work, const struct row *row, bool *fits)
 	if (result != DB_ROW)
 		return result;
 	*fits = db_column_int(db, 0) == SUBSCRIBER_ACTIVE &&
-		db_column_int(db, 1) == SUBSCRIBER_CARD_GOOD;
+		db_column_int(db, 1) == SUBSCRIBER_CARD_GOOD &&
+		bytes_equal(db_column_bytes(db, 2), bytes_of(yes->card, sizeof(yes->card)));
 	db_end(db);
-	result = db_query(db, look,
-			  DB_VALUES(hi, lo, db_int(row->decision.counter), db_int(row->service),
-				    db_int(row->decision.status_list),
-				    db_int(row->decision.status_index)));
+	result = db_query(db, look, DB_VALUES(db_int(yes->status_list), db_int(yes->status_index)));
 	if (result == DB_OK)
 		result = db_next(db);
 	*fits &= result == DB_ROW;

@@ -1,7 +1,7 @@
 /*
  * Rows of verifications. Sealed, after the fingerprint: of a pending one audience, number, nonce
- * and token, each after its length in two bytes; of a decided one the refusal in one byte and the
- * credential.
+ * and token, each after its length in two bytes; of a decided one the refusal in one byte, the
+ * card and the credential.
  */
 #include "operator_row.h"
 
@@ -64,6 +64,8 @@ static size_t plain_write(const struct row *row, uint8_t plain[static PLAIN_MAX]
 		return (size_t)(at - plain);
 	}
 	*at++ = (uint8_t)row->decision.refusal;
+	memcpy(at, row->decision.card, SUBSCRIBER_CARD_SIZE);
+	at += SUBSCRIBER_CARD_SIZE;
 	memcpy(at, row->decision.credential, row->decision.credential_len);
 	return (size_t)(at - plain) + row->decision.credential_len;
 }
@@ -96,11 +98,15 @@ static bool plain_read(struct bytes in, struct row *row)
 		       take(&in, request->nonce, sizeof(request->nonce), &request->nonce_len) &&
 		       take(&in, request->token, sizeof(request->token), &request->token_len) &&
 		       in.len == 0;
+	if (in.len < 1 + SUBSCRIBER_CARD_SIZE)
+		return false;
 	row->decision.refusal = (enum simtie_refusal)in.ptr[0];
-	row->decision.credential_len = in.len - 1;
+	memcpy(row->decision.card, in.ptr + 1, SUBSCRIBER_CARD_SIZE);
+	row->decision.credential_len = in.len - 1 - SUBSCRIBER_CARD_SIZE;
 	if (row->decision.credential_len > sizeof(row->decision.credential))
 		return false;
-	memcpy(row->decision.credential, in.ptr + 1, row->decision.credential_len);
+	memcpy(row->decision.credential, in.ptr + 1 + SUBSCRIBER_CARD_SIZE,
+	       row->decision.credential_len);
 	return true;
 }
 

@@ -51,6 +51,7 @@ struct asked {
 	int64_t accepted_boot, deadline_wall;
 	enum registration_state registered; /* 0: not */
 	int code;
+	bool revoked; /* the credential of its yes */
 };
 
 struct life {
@@ -81,6 +82,15 @@ static unsigned key_of(unsigned sim)
 
 /* ---- The model ---- */
 
+/* Two contents under one counter: the card is suspended, and all that was vouched for is revoked. */
+static void model_alarm(struct life *life, int person)
+{
+	life->people[person].suspended = true;
+	for (unsigned i = 0; i < life->asked_count; i++)
+		life->asked[i].revoked |= life->asked[i].person == person &&
+					  life->asked[i].state == VERIFICATION_VERIFIED;
+}
+
 static enum verification_reason model_reason(struct life *life, int person, unsigned token_number)
 {
 	const struct token *token = &life->tokens[token_number];
@@ -94,7 +104,7 @@ static enum verification_reason model_reason(struct life *life, int person, unsi
 	if (*seen == (int)token_number + 1)
 		return REASON_TOKEN_USED;
 	if (*seen) {
-		her->suspended = true;
+		model_alarm(life, person);
 		return REASON_NOT_CONFIRMED;
 	}
 	*seen = (int)token_number + 1;
@@ -138,7 +148,7 @@ static unsigned model_put(struct life *life, struct asked *asked, int code)
 
 	if (asked->registered)
 		return asked->registered == REGISTRATION_STANDS && asked->code == code ? 200 : 409;
-	if (asked->state != VERIFICATION_VERIFIED)
+	if (asked->state != VERIFICATION_VERIFIED || asked->revoked)
 		return 409;
 	her = &life->people[asked->person];
 	if (her->state != SUBSCRIBER_ACTIVE || her->suspended || her->sim < 0 ||

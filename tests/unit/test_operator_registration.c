@@ -203,7 +203,8 @@ static void test_sim_changed_between(void **state)
 	};
 	struct scene scene;
 	struct operator_sim next;
-	char id[VAULT_ID_TEXT_SIZE];
+	struct operator_token token;
+	char id[VAULT_ID_TEXT_SIZE], other[VAULT_ID_TEXT_SIZE];
 
 	scene_open(state, &scene);
 	verified(&scene, CHAT, id);
@@ -214,6 +215,11 @@ static void test_sim_changed_between(void **state)
 	change(&scene, events[2]);
 	operator_sim_init(&next, 2);
 	operator_place_subscriber(scene.place, NUMBER, &next);
+	assert_int_equal(send(&scene, CHAT, id, "user-1"), 409);
+	/* Nor when the next SIM has said yes under the same counter value. */
+	operator_sim_attest(&next, CHAT, 0, &token);
+	assert_string_equal(operator_place_verify(scene.place, CHAT, NUMBER, &token, other),
+			    "200 VERIFIED");
 	assert_int_equal(send(&scene, CHAT, id, "user-1"), 409);
 	operator_place_subscriber(scene.place, NUMBER, &scene.sim);
 	assert_int_equal(send(&scene, CHAT, id, "user-1"), 201);

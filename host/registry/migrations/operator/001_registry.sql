@@ -79,7 +79,8 @@ CREATE TABLE verifications (
 	purge_at INTEGER NOT NULL,
 	key_id INTEGER NOT NULL,
 	sealed BYTEA NOT NULL,              -- the request's fingerprint (32 bytes); then, pending:
-	                                    -- the request; decided: refusal (1), credential (DER)
+	                                    -- the request; decided: refusal (1), card of a verified one
+	                                    -- (16), credential (DER)
 	PRIMARY KEY (hi, id)
 );
 CREATE UNIQUE INDEX verifications_idempotency ON verifications (hi, lo, service, idempotency)
