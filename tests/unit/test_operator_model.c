@@ -82,7 +82,7 @@ static unsigned key_of(unsigned sim)
 
 /* ---- The model ---- */
 
-/* Two contents under one counter: the card is suspended, and all that was vouched for is revoked. */
+/* Two contents under one counter: the card is suspended, all that was vouched for is revoked. */
 static void model_alarm(struct life *life, int person)
 {
 	life->people[person].suspended = true;
