@@ -131,6 +131,7 @@ WRAP_test_operator_retention := -Wl,--wrap=clock_wall_ms
 
 # These move the clocks.
 WRAP_test_operator_backlog := -Wl,--wrap=clock_gettime
+WRAP_test_operator_rounds := -Wl,--wrap=clock_gettime
 WRAP_test_operator_model := -Wl,--wrap=clock_gettime
 WRAP_test_operator_status := -Wl,--wrap=clock_gettime
 # test_operator_cost compares what two refusals call.
