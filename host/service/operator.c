@@ -198,9 +198,9 @@ static int operator_reload(struct service *service, void *state)
 static struct prepared *operator_prepare(struct work *work, const struct route *route,
 					 const struct request *request)
 {
-	return route->run == operator_verification_post
-		       ? operator_verification_prepare(work, request)
-		       : NULL;
+	if (route->run == operator_verification_post)
+		return operator_verification_prepare(work, request);
+	return route->run == operator_status_get ? operator_status_prepare(work, request) : NULL;
 }
 
 const struct role role_operator = {

@@ -54,7 +54,7 @@ struct operator_state {
 	struct operator_cache *cache;         /* service keys already derived (operator_cache.c) */
 	struct operator_guess *guess;         /* numbers tried for a challenge (operator_guess.c) */
 	struct operator_outbox *outbox;       /* notices under way (operator_outbox.c) */
-	struct operator_status_cache *status; /* signed status lists (operator_status.c) */
+	struct operator_status_maker *status; /* what status lists cost (operator_status_list.c) */
 };
 
 static inline struct operator_state *operator_of(const struct work *work)
@@ -107,7 +107,7 @@ request_handler operator_me_challenge; /* operator_me.c */
 request_handler operator_me_registrations;
 request_handler operator_event_post;   /* operator_event.c */
 request_handler operator_records_post; /* operator_records.c */
-request_handler operator_status_get;   /* operator_status.c */
+request_handler operator_status_get;   /* operator_status_list.c */
 request_handler operator_sealing_get;  /* operator_keys.c: the sealing certificate */
 
 /* ---- What they share ---- */
@@ -127,8 +127,10 @@ bool operator_status_uri(const struct operator_state *op, int64_t list,
 			 char uri[static SIMTIE_STATUS_URI_MAX + 1]);
 /* Opens the next list before draws begin to meet what is drawn. */
 int operator_status_run(struct work *work, bool *more);
-struct operator_status_cache *operator_status_new(void);
-void operator_status_free(struct operator_status_cache **cache);
+/* Makes the list that is asked for before the transaction; NULL: it need not, or cannot now. */
+struct prepared *operator_status_prepare(struct work *work, const struct request *request);
+struct operator_status_maker *operator_status_new(void);
+void operator_status_free(struct operator_status_maker **maker);
 
 /* Reads the six files into op: 0, or -1 with a sentence on standard error, op as before. */
 int operator_keys_read(struct operator_state *op);

@@ -1,56 +1,16 @@
 /*
  * Status lists: one bit a credential, drawn at random, so that neither the index nor its neighbours
- * say when, or with which other, a credential was issued.
- *
- * What is published changes only at ticks, multiples of status_tick_s on the wall clock: two
- * credentials of one subscriber that end together show together with all that ended in that time,
- * and whoever watches the list learns no finer time. All daemons cut at the same ticks, so that
- * they publish the same list.
+ * say when, or with which other, a credential was issued. What others see of it:
+ * operator_status_list.c.
  */
 #include "operator.h"
 
 #include <openssl/rand.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#define TRIES_MAX 24 /* of a draw; a list where so many in a row fail is full enough */
-#define LOOKS_MAX 3  /* of a draw outside the transaction */
-#define CACHED    8  /* lists */
-#define LIVES     2  /* ticks that a published list may be kept */
-
-struct published {
-	int64_t list; /* 0: none */
-	int64_t tick_ms;
-	char *jwt;
-};
-
-struct operator_status_cache {
-	pthread_mutex_t lock;
-	struct published lists[CACHED];
-	unsigned next; /* to be replaced */
-};
-
-struct operator_status_cache *operator_status_new(void)
-{
-	struct operator_status_cache *cache = calloc(1, sizeof(*cache));
-
-	if (cache)
-		pthread_mutex_init(&cache->lock, NULL);
-	return cache;
-}
-
-void operator_status_free(struct operator_status_cache **cache)
-{
-	if (!*cache)
-		return;
-	for (int i = 0; i < CACHED; i++)
-		free((*cache)->lists[i].jwt);
-	pthread_mutex_destroy(&(*cache)->lock);
-	free(*cache);
-	*cache = NULL;
-}
+#define TRIES_MAX 24   /* of a draw; a list where so many in a row fail is full enough */
+#define LOOKS_MAX 3    /* of a draw outside the transaction */
+#define SAMPLE    1024 /* indexes that are looked at for how full a list is */
 
 bool operator_status_uri(const struct operator_state *op, int64_t list,
 			 char uri[static SIMTIE_STATUS_URI_MAX + 1])
@@ -192,19 +152,30 @@ int operator_status_take(struct work *work, int64_t list, int64_t index, bool *t
 	return result;
 }
 
+/* Indexes are drawn evenly: a stretch of the list anywhere is as full as all of it, but for some
+ * hundredths. To count the list would hold up whoever writes. */
 int operator_status_run(struct work *work, bool *more)
 {
-	static const char drawn[] = "SELECT COUNT(*) FROM status_entries WHERE list = $1";
 	static const char size_of[] = "SELECT size FROM status_lists WHERE list = $1";
-	int64_t list, count, size;
+	static const char drawn[] =
+		"SELECT COUNT(*) FROM status_entries WHERE list = $1 AND idx >= $2 AND idx < $3";
+	int64_t list, size, count = 0, random, from = 0, sample = SAMPLE;
 	int result = last_list(work, &list);
 
 	*more = false;
 	if (result == DB_OK)
-		result = number_of(work->db, drawn, DB_VALUES(db_int(list)), &count);
-	if (result == DB_OK)
 		result = number_of(work->db, size_of, DB_VALUES(db_int(list)), &size);
-	if (result == DB_OK && 2 * count >= size)
+	if (result == DB_OK && !random_number(&random))
+		result = DB_ERR_MEMORY;
+	if (result != DB_OK)
+		return result;
+	if (sample < size)
+		from = random % (size - sample + 1);
+	else
+		sample = size;
+	result = number_of(work->db, drawn,
+			   DB_VALUES(db_int(list), db_int(from), db_int(from + sample)), &count);
+	if (result == DB_OK && 2 * count >= sample)
 		result = open_next(work, list);
 	return result;
 }
@@ -233,120 +204,4 @@ int operator_status_revoke_all(struct work *work, const struct vault_index *subs
 		work->db, revoke,
 		DB_VALUES(db_int(subscriber->hi), db_int(subscriber->lo), db_int(clock_wall_ms())),
 		NULL);
-}
-
-/* ---- Publishing ---- */
-
-/* The bits that were set before the tick, from the store. */
-static int read_bits(struct work *work, int64_t list, int64_t tick_ms, uint8_t *bits, int64_t size)
-{
-	static const char look[] =
-		"SELECT idx FROM status_entries"
-		" WHERE list = $1 AND revoked_at IS NOT NULL AND revoked_at < $2";
-	int result = db_query(work->db, look, DB_VALUES(db_int(list), db_int(tick_ms)));
-
-	if (result == DB_OK)
-		result = db_next(work->db);
-	for (; result == DB_ROW; result = db_next(work->db)) {
-		const int64_t index = db_column_int(work->db, 0);
-
-		if (index >= 0 && index < size)
-			bits[index / 8] |= (uint8_t)(1u << (index % 8));
-	}
-	return result;
-}
-
-/* Signs a list as it was at the tick. *jwt stays NULL when there is no such list. */
-static int publish(struct work *work, int64_t list, int64_t tick_ms, char **jwt)
-{
-	static const char look[] = "SELECT size FROM status_lists WHERE list = $1";
-	const struct operator_state *op = operator_of(work);
-	char uri[SIMTIE_STATUS_URI_MAX + 1];
-	uint8_t *bits;
-	int64_t size;
-	int result = number_of(work->db, look, DB_VALUES(db_int(list)), &size);
-
-	if (result != DB_OK || size <= 0)
-		return result;
-	bits = calloc(1, (size_t)size / 8);
-	if (!bits)
-		return DB_ERR_MEMORY;
-	result = read_bits(work, list, tick_ms, bits, size);
-	if (result == DB_OK &&
-	    (!operator_status_uri(op, list, uri) ||
-	     simtie_status_issue(op->signer, uri, bits, (uint32_t)size, tick_ms / 1000,
-				 (uint32_t)(LIVES * op->status_tick_s), jwt)))
-		result = DB_ERR_MEMORY;
-	free(bits);
-	return result;
-}
-
-/* A copy of what was published at this tick; NULL: nothing was. */
-static char *cache_get(struct operator_status_cache *cache, int64_t list, int64_t tick_ms)
-{
-	char *copy = NULL;
-
-	pthread_mutex_lock(&cache->lock);
-	for (int i = 0; i < CACHED && !copy; i++)
-		if (cache->lists[i].list == list && cache->lists[i].tick_ms == tick_ms)
-			copy = strdup(cache->lists[i].jwt);
-	pthread_mutex_unlock(&cache->lock);
-	return copy;
-}
-
-static void cache_put(struct operator_status_cache *cache, int64_t list, int64_t tick_ms,
-		      const char *jwt)
-{
-	char *copy = strdup(jwt);
-	unsigned at = 0;
-
-	if (!copy)
-		return;
-	pthread_mutex_lock(&cache->lock);
-	while (at < CACHED && cache->lists[at].list != list)
-		at++;
-	if (at == CACHED)
-		at = cache->next++ % CACHED;
-	free(cache->lists[at].jwt);
-	cache->lists[at] = (struct published){list, tick_ms, copy};
-	pthread_mutex_unlock(&cache->lock);
-}
-
-/* Decimal digits without a leading zero, as operator_status_uri() writes them; 0: none. */
-static int64_t list_number(const char *text)
-{
-	char *end;
-	long long number;
-
-	if (text[0] < '1' || text[0] > '9' || strlen(text) > 18)
-		return 0;
-	number = strtoll(text, &end, 10);
-	return *end ? 0 : number;
-}
-
-int operator_status_get(struct work *work, const struct request *request, struct reply *reply)
-{
-	const struct operator_state *op = operator_of(work);
-	const int64_t tick = op->status_tick_s * 1000;
-	const int64_t tick_ms = clock_wall_ms() / tick * tick;
-	const int64_t list = list_number(request->segment[0]);
-	int result = DB_OK;
-	char *jwt;
-
-	if (list == 0)
-		return reply_error(reply, 404, "NOT_FOUND", "There is no such status list.");
-	jwt = cache_get(op->status, list, tick_ms);
-	if (!jwt) {
-		result = publish(work, list, tick_ms, &jwt);
-		if (result == DB_OK && jwt)
-			cache_put(op->status, list, tick_ms, jwt);
-	}
-	if (result != DB_OK)
-		return result;
-	if (!jwt)
-		return reply_error(reply, 404, "NOT_FOUND", "There is no such status list.");
-	reply->status = 200;
-	reply->text = jwt;
-	reply->content_type = "application/statuslist+jwt";
-	return DB_OK;
 }

@@ -8,6 +8,7 @@ VERIFICATION = SERVICE + "operator_verification.c"
 BACKLOG = SERVICE + "operator_backlog.c"
 REGISTRATION = SERVICE + "operator_registration.c"
 STATUS = SERVICE + "operator_status.c"
+LIST = SERVICE + "operator_status_list.c"
 CACHE = SERVICE + "operator_cache.c"
 SUBSCRIBER = "host/registry/subscriber.c"
 
@@ -117,11 +118,15 @@ MUTANTS = [
 
     # Status lists
     ("an index is drawn at random", STATUS, "*number = (int64_t)(random >> 1);", "static int64_t next;\n\t*number = (int64_t)(random * 0) + next++;", "test_operator_status"),
-    ("a bit shows at the tick", STATUS, "DB_VALUES(db_int(list), db_int(tick_ms)));", "DB_VALUES(db_int(list), db_int(INT64_MAX - tick_ms)));",
+    ("a bit shows at the tick", LIST, "db_column_int(work->db, 1) < listed->tick_ms)", "db_column_int(work->db, 1) < INT64_MAX)",
      "test_operator_status"),
-    ("a published list is good for its tick", STATUS, "cache->lists[i].list == list && cache->lists[i].tick_ms == tick_ms",
-     "cache->lists[i].list == list", "test_operator_status"),
-    ("a list is left when half full", STATUS, "2 * count >= size", "count >= size", "test_operator_status"),
+    ("a published list is good for its tick", LIST, "return listed->tick_ms >= tick_ms ? 0 :", "return listed->tick_ms >= tick_ms - 10 * tick ? 0 :",
+     "test_operator_status"),
+    ("a list is signed once a tick, however often it is asked for", LIST, "\tif (age == 0)\n", "\tif (false)\n", "test_operator_status"),
+    ("a daemon signs in its share of the time", LIST, "!maker->busy && owed_ms <= CREDIT_MS;", "!maker->busy;", "test_operator_status"),
+    ("what is too old is not published", LIST, "age >= LIVES) {", "age > 1000) {", "test_operator_status"),
+    ("a list is left when half full", STATUS, "2 * count >= sample", "count >= sample", "test_operator_status"),
+    ("how full a list is is not counted", STATUS, "\t\tfrom = random % (size - sample + 1);\n", "\t\tsample = size;\n", "test_operator_status"),
     ("a full list stops nobody", STATUS, "(*list == 0 || attempt == TRIES_MAX)", "*list == 0", "test_operator_status"),
     ("what was revoked keeps its time", STATUS, "AND idx = $2 AND revoked_at IS NULL\"", "AND idx = $2\"", "test_operator_status"),
 

@@ -51,8 +51,6 @@ MUTANTS = [
     ("a registration's token reads no records", SERVICE + "operator_me.c", ".purpose = PURPOSE_GENERIC,", ".purpose = PURPOSE_REGISTRATION,", EVENT),
     ("her reading leaves a line", SERVICE + "operator_me.c", "\t\tresult = audit_write(work->db, work->service->vault, work->chain, &line);\n",
      "\t\tresult = DB_OK;\n", EVENT),
-    ("a revoked credential registers nobody", SERVICE + "operator_registration.c", "e.revoked_at IS NOT NULL)",
-     "e.revoked_at < 0)", "test_operator_registration"),
     ("what no event would find is revoked", SERVICE + "operator_retention.c", '" WHERE v.state = 2 AND NOT', '" WHERE v.state = 9 AND NOT',
      "test_operator_retention"),
     # Imports

@@ -261,6 +261,8 @@ int operator_place_run(struct operator_place *place, struct db *db, request_hand
 	memset(reply, 0, sizeof(*reply));
 	if (place->prepares && handler == operator_verification_post)
 		work.prepared = operator_verification_prepare(&work, request);
+	if (place->prepares && handler == operator_status_get)
+		work.prepared = operator_status_prepare(&work, request);
 	for (int attempt = 0; attempt < TRIES && result == DB_ERR_BUSY; attempt++) {
 		reply_clear(reply);
 		result = db_begin(db);

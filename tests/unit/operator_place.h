@@ -17,7 +17,7 @@ struct operator_place {
 	struct db *db; /* of the test's own thread */
 	struct service service;
 	struct operator_state op;
-	bool prepares;    /* verifications are prepared first, as the engine does with SQLite */
+	bool prepares;    /* what can be is prepared first, as the engine does with SQLite */
 	struct work work; /* of the last request; waited_ms and tries_left are what the next gets */
 };
 

@@ -136,6 +136,12 @@ CREATE TABLE status_entries (
 	PRIMARY KEY (list, idx)
 );
 CREATE INDEX status_revoked ON status_entries (list, idx) WHERE revoked_at IS NOT NULL;
+-- What was published of a list last: made once a tick, by whichever daemon was asked first.
+CREATE TABLE status_tokens (
+	list INTEGER PRIMARY KEY,
+	tick_at INTEGER NOT NULL,           -- as it was then
+	jwt BYTEA NOT NULL
+);
 
 -- The audit log: one hash chain for each connection that writes, so that none waits for another.
 CREATE TABLE audit (
