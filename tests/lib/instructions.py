@@ -75,6 +75,10 @@ class Walk:
         elif self.stack and entered in NOT_ARITHMETIC:
             self.stack[-1][1] = False
 
+    @property
+    def under_way(self):
+        return bool(self.stack) and not self.done
+
     def step(self, block, before):
         if self.done or (not self.stack and self.entries.get(block.start) != self.root):
             return
@@ -99,7 +103,11 @@ class Block:
 
 
 class Log:
-    """The emulator's log, read on; the blocks that it described hold for the rest of it."""
+    """The emulator's log, read on; the blocks that it described hold for the rest of it.
+
+    Where a stop cut a block short, the rest of it may be made while the log is off, and so never be described. It is
+    part of what the board does while it waits; within what is counted there is none.
+    """
 
     def __init__(self, path):
         self.file = open(path, encoding="ascii")
@@ -116,7 +124,9 @@ class Log:
                 if block:
                     walk.step(block, before)
                     before = block
-                block = self.blocks[match[1]]
+                block = self.blocks.get(match[1])
+                if not block and walk.under_way:
+                    raise LookupError(f"a block of code that was not described: {line.strip()}")
             elif line.startswith("0x"):
                 match = CODE.match(line)
                 if described is None:
