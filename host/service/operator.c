@@ -161,6 +161,7 @@ static void operator_close(void *state)
 	operator_cache_free(&op->cache);
 	operator_status_free(&op->status);
 	operator_guess_free(&op->guess);
+	operator_backlog_free(&op->backlog);
 	operator_outbox_free(&op->outbox);
 	free(op->messengers);
 	free(op);
@@ -179,8 +180,9 @@ static int operator_open(struct service *service, void **state)
 	op->cache = operator_cache_new((size_t)op->cache_size);
 	op->status = operator_status_new();
 	op->guess = operator_guess_new();
+	op->backlog = operator_backlog_new();
 	op->outbox = operator_outbox_new(op->messenger_count);
-	if (!op->cache || !op->status || !op->guess || !op->outbox)
+	if (!op->cache || !op->status || !op->guess || !op->backlog || !op->outbox)
 		goto fail;
 	*state = op;
 	return 0;

@@ -53,6 +53,7 @@ struct operator_state {
 	size_t messenger_count;
 	struct operator_cache *cache;         /* service keys already derived (operator_cache.c) */
 	struct operator_guess *guess;         /* numbers tried for a challenge (operator_guess.c) */
+	struct operator_backlog *backlog;     /* how far it has come (operator_backlog.c) */
 	struct operator_outbox *outbox;       /* notices under way (operator_outbox.c) */
 	struct operator_status_maker *status; /* what status lists cost (operator_status_list.c) */
 };
@@ -136,8 +137,10 @@ void operator_status_free(struct operator_status_maker **maker);
 int operator_keys_read(struct operator_state *op);
 void operator_keys_free(struct operator_state *op);
 
-/* Decides pending verifications, oldest deadline first (operator_backlog.c). */
+/* Has pending verifications decided, oldest deadline first (operator_backlog.c). */
 int operator_backlog_run(struct work *work, bool *more);
+struct operator_backlog *operator_backlog_new(void);
+void operator_backlog_free(struct operator_backlog **backlog);
 /* Deletes what has outlived its time (operator_retention.c). */
 int operator_retention_run(struct work *work, bool *more);
 

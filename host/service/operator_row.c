@@ -15,7 +15,7 @@ static const char table[] = "verifications";
 
 #define COLUMNS                                                                                    \
 	"hi, id, lo, service, state, reason, accepted_at, deadline_at, boot, boot_ms, counter,"    \
-	" status_list, status_index, key_id, sealed"
+	" status_list, status_index, key_id, sealed, order_at"
 
 int operator_row_new(struct work *work, const struct vault_index *subscriber, int64_t service,
 		     struct row *row)
@@ -25,6 +25,7 @@ int operator_row_new(struct work *work, const struct vault_index *subscriber, in
 	row->service = service;
 	row->accepted = clock_now();
 	row->deadline_at = row->accepted.wall_ms + operator_of(work)->deadline_s * 1000;
+	row->order_at = row->deadline_at;
 	row->decision.state = VERIFICATION_PENDING;
 	return vault_id_make(work->service->vault, subscriber->hi, row->id) ? DB_OK : DB_ERR_MEMORY;
 }
@@ -138,7 +139,8 @@ static int unseal(const struct vault *vault, struct db *db, struct row *row)
 	return ok ? DB_OK : DB_ERR_DAMAGED;
 }
 
-/* Takes the row that db_next() gave. */
+/* Takes the row that db_next() gave. Of one that is damaged, or does not open, what can be read of
+ * it: who and when. */
 static int row_read(struct work *work, struct row *row)
 {
 	struct db *db = work->db;
@@ -146,23 +148,26 @@ static int row_read(struct work *work, struct row *row)
 	const int64_t state = db_column_int(db, 4), reason = db_column_int(db, 5);
 
 	memset(row, 0, sizeof(*row));
-	if (id.len != sizeof(row->id) || boot.len != sizeof(row->accepted.boot) ||
-	    state < VERIFICATION_PENDING || state > VERIFICATION_EXPIRED || reason < REASON_NONE ||
-	    reason > REASON_DEADLINE)
-		return DB_ERR_DAMAGED;
-	memcpy(row->id, id.ptr, id.len);
-	memcpy(row->accepted.boot, boot.ptr, boot.len);
 	row->subscriber.hi = db_column_int(db, 0);
 	row->subscriber.lo = db_column_int(db, 2);
 	row->service = db_column_int(db, 3);
-	row->decision.state = (enum verification_state)state;
-	row->decision.reason = (enum verification_reason)reason;
 	row->accepted.wall_ms = db_column_int(db, 6);
 	row->deadline_at = db_column_int(db, 7);
 	row->accepted.boot_ms = db_column_int(db, 9);
 	row->decision.counter = (uint32_t)db_column_int(db, 10);
 	row->decision.status_list = db_column_int(db, 11);
 	row->decision.status_index = db_column_int(db, 12);
+	row->order_at = db_column_int(db, 15);
+	if (id.len == sizeof(row->id))
+		memcpy(row->id, id.ptr, id.len);
+	if (boot.len == sizeof(row->accepted.boot))
+		memcpy(row->accepted.boot, boot.ptr, boot.len);
+	if (id.len != sizeof(row->id) || boot.len != sizeof(row->accepted.boot) ||
+	    state < VERIFICATION_PENDING || state > VERIFICATION_EXPIRED || reason < REASON_NONE ||
+	    reason > REASON_DEADLINE)
+		return DB_ERR_DAMAGED;
+	row->decision.state = (enum verification_state)state;
+	row->decision.reason = (enum verification_reason)reason;
 	return unseal(work->service->vault, db, row);
 }
 
@@ -209,11 +214,15 @@ int operator_row_find_again(struct work *work, const struct vault_index *subscri
 		    row, found);
 }
 
-int operator_row_take(struct work *work, struct row *rows, size_t room, size_t *count)
+int operator_row_take(struct work *work, const struct row_mark *after, struct row *rows,
+		      size_t room, size_t *count)
 {
 	static const char look[] = "SELECT " COLUMNS " FROM verifications WHERE state = 1"
-				   " ORDER BY deadline_at LIMIT $1 FOR UPDATE SKIP LOCKED";
-	int result = db_query(work->db, look, DB_VALUES(db_int((int64_t)room)));
+				   " AND (order_at, id) > ($2, $3)"
+				   " ORDER BY order_at, id LIMIT $1 FOR UPDATE SKIP LOCKED";
+	int result = db_query(work->db, look,
+			      DB_VALUES(db_int((int64_t)room), db_int(after->order_at),
+					db_bytes(bytes_of(after->id, sizeof(after->id)))));
 
 	*count = 0;
 	if (result == DB_OK)
@@ -227,7 +236,46 @@ int operator_row_take(struct work *work, struct row *rows, size_t room, size_t *
 	return result == DB_ROW ? DB_OK : result;
 }
 
+int operator_row_earlier(struct work *work, const struct row *row, bool *is)
+{
+	static const char look[] = "SELECT " COLUMNS " FROM verifications"
+				   " WHERE hi = $1 AND lo = $2 AND state = 1 AND order_at < $3";
+	struct row earlier;
+	int result = db_query(work->db, look,
+			      DB_VALUES(db_int(row->subscriber.hi), db_int(row->subscriber.lo),
+					db_int(row->order_at)));
+
+	*is = false;
+	while (result == DB_OK && !*is && (result = db_next(work->db)) == DB_ROW) {
+		*is = row_read(work, &earlier) == DB_OK;
+		bytes_wipe(&earlier.request, sizeof(earlier.request));
+		result = DB_OK;
+	}
+	db_end(work->db);
+	return result;
+}
+
 /* ---- Writing ---- */
+
+/* Puts one that waits behind the last of hers that does. Those of other subscribers go by their
+ * deadlines alone. */
+static int put_behind(struct work *work, const struct row *row, int64_t *order_at)
+{
+	static const char last[] = "SELECT MAX(order_at) FROM verifications"
+				   " WHERE hi = $1 AND lo = $2 AND state = 1";
+	int result = db_query(work->db, last,
+			      DB_VALUES(db_int(row->subscriber.hi), db_int(row->subscriber.lo)));
+
+	*order_at = row->order_at;
+	if (result == DB_OK)
+		result = db_next(work->db);
+	if (result != DB_ROW)
+		return result;
+	if (!db_is_null(work->db, 0) && db_column_int(work->db, 0) >= *order_at)
+		*order_at = db_column_int(work->db, 0) + 1;
+	db_end(work->db);
+	return DB_OK;
+}
 
 static struct db_value number_or_null(bool there, int64_t number)
 {
@@ -239,8 +287,9 @@ int operator_row_write(struct work *work, const struct row *row)
 	static const char insert[] =
 		"INSERT INTO verifications (hi, id, lo, service, idempotency, state, reason,"
 		" accepted_at, deadline_at, boot, boot_ms, decided_at, counter, status_list,"
-		" status_index, purge_at, key_id, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8,"
-		" $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT DO NOTHING";
+		" status_index, purge_at, key_id, sealed, order_at) VALUES ($1, $2, $3, $4, $5, $6,"
+		" $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
+		" ON CONFLICT DO NOTHING";
 	const struct decision *decision = &row->decision;
 	const bool verified = decision->state == VERIFICATION_VERIFIED;
 	const struct bytes idempotency = bytes_of(row->idempotency, sizeof(row->idempotency));
@@ -248,10 +297,12 @@ int operator_row_write(struct work *work, const struct row *row)
 		row->accepted.wall_ms + operator_of(work)->verification_days * DAY_MS;
 	uint8_t sealed[SEALED_MAX];
 	uint32_t key_id;
-	int64_t changed = 0;
+	int64_t changed = 0, order_at = row->order_at;
 	size_t len;
 	int result = seal(work->service->vault, row, sealed, &len, &key_id);
 
+	if (result == DB_OK && decision->state == VERIFICATION_PENDING)
+		result = put_behind(work, row, &order_at);
 	if (result != DB_OK)
 		return result;
 	result = db_run(
@@ -268,7 +319,7 @@ int operator_row_write(struct work *work, const struct row *row)
 			  number_or_null(verified, decision->counter),
 			  number_or_null(verified, decision->status_list),
 			  number_or_null(verified, decision->status_index), db_int(purge_at),
-			  db_int(key_id), db_bytes(bytes_of(sealed, len))),
+			  db_int(key_id), db_bytes(bytes_of(sealed, len)), db_int(order_at)),
 		&changed);
 	return result == DB_OK && changed == 0 ? DB_ERR_BUSY : result;
 }

@@ -27,7 +27,8 @@ struct row {
 	struct vault_index subscriber;
 	int64_t service;
 	struct clock_moment accepted;
-	int64_t deadline_at;                       /* wall ms */
+	int64_t deadline_at; /* wall ms */
+	int64_t order_at; /* what the backlog goes by: the deadline, but for operator_row_write() */
 	uint8_t fingerprint[ROW_FINGERPRINT_SIZE]; /* of the request; zeros without a key */
 	uint8_t idempotency[ROW_IDEMPOTENCY_SIZE];
 	bool has_idempotency;
@@ -39,8 +40,9 @@ struct row {
 int operator_row_new(struct work *work, const struct vault_index *subscriber, int64_t service,
 		     struct row *row);
 
-/* Writes it as its decision, or PENDING, says. DB_ERR_BUSY when another one with its idempotency
- * key was written meanwhile: once more, from the start. */
+/* Writes it as its decision, or PENDING, says; a PENDING one behind those of the same subscriber
+ * that wait already, whatever the wall clock did between them. DB_ERR_BUSY when another one with
+ * its idempotency key was written meanwhile: once more, from the start. */
 int operator_row_write(struct work *work, const struct row *row);
 
 /* Finds it by its name, or by the client's key. *found. DB_ERR_DAMAGED when it does not open. */
@@ -50,9 +52,21 @@ int operator_row_find_again(struct work *work, const struct vault_index *subscri
 			    int64_t service, const uint8_t key[static ROW_IDEMPOTENCY_SIZE],
 			    struct row *row, bool *found);
 
-/* Takes up to `room` pending rows, oldest deadline first, that no other daemon has taken; held
- * until the transaction ends. One that does not open has an empty token. */
-int operator_row_take(struct work *work, struct row *rows, size_t room, size_t *count);
+/* A place in the order of pending rows. ROW_MARK_START is before all of them. */
+struct row_mark {
+	int64_t order_at;
+	uint8_t id[VAULT_ID_SIZE];
+};
+#define ROW_MARK_START ((struct row_mark){.order_at = INT64_MIN})
+
+/* Takes up to `room` pending rows behind a mark, oldest deadline first, that no other daemon has
+ * taken; held until the transaction ends. One that does not open has an empty token. */
+int operator_row_take(struct work *work, const struct row_mark *after, struct row *rows,
+		      size_t room, size_t *count);
+
+/* Whether an earlier one of the same subscriber still waits. One that does not open is not waited
+ * for. */
+int operator_row_earlier(struct work *work, const struct row *row, bool *is);
 
 /* Writes the decision of a row that was pending. *changed: false when it was decided meanwhile. */
 int operator_row_decide(struct work *work, const struct row *row, bool *changed);

@@ -1,6 +1,7 @@
 #include "operator_place.h"
 
 #include "base64url.h"
+#include "operator_backlog.h"
 #include "operator_cache.h"
 #include "operator_guess.h"
 #include "service_place.h"
@@ -80,6 +81,7 @@ static void settings(struct operator_place *place)
 	op->cache = operator_cache_new(1024);
 	op->guess = operator_guess_new();
 	op->status = operator_status_new();
+	op->backlog = operator_backlog_new();
 	place->service.state = op;
 	place->service.metrics = metrics_new();
 	place->work.tries_left = TRIES;
@@ -141,6 +143,7 @@ int operator_place_tear_down(void **state)
 	operator_cache_free(&place->op.cache);
 	operator_guess_free(&place->op.guess);
 	operator_status_free(&place->op.status);
+	operator_backlog_free(&place->op.backlog);
 	free(place);
 	return store_place_tear_down(state);
 }
@@ -277,6 +280,29 @@ int operator_place_run(struct operator_place *place, struct db *db, request_hand
 	}
 	if (work.prepared)
 		work.prepared->free(work.prepared);
+	return result;
+}
+
+int operator_place_backlog(struct service *service, struct db *db, bool ahead, bool *more)
+{
+	struct backlog_round *round = operator_backlog_round(service);
+	struct work work = {.service = service, .db = db, .chain = "backlog/0"};
+	int result = DB_OK;
+
+	assert_non_null(round);
+	if (ahead) {
+		assert_int_equal(db_begin_read(db), DB_OK);
+		operator_backlog_ahead(&work, round);
+		db_rollback(db);
+	}
+	result = db_begin(db);
+	if (result == DB_OK)
+		result = operator_backlog_decide(&work, round);
+	if (result == DB_OK)
+		result = db_commit(db);
+	if (result != DB_OK)
+		db_rollback(db);
+	*more = operator_backlog_end(&round, result);
 	return result;
 }
 

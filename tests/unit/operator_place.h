@@ -85,6 +85,9 @@ void operator_place_subscriber(struct operator_place *place, const char *number,
 int operator_place_run(struct operator_place *place, struct db *db, request_handler *handler,
 		       const struct request *request, struct reply *reply);
 
+/* One round of the backlog, on a connection. *more: there was more to do. An error of db.h. */
+int operator_place_backlog(struct service *service, struct db *db, bool ahead, bool *more);
+
 /* A request of the messenger OPERATOR_PLACE_AUDIENCE, or another, with a JSON body (or NULL). */
 struct request operator_place_request(const char *audience, const char *segment, const char *body);
 

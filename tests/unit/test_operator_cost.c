@@ -4,6 +4,7 @@
  * is right each time; a hash more or less is a thousandth of the whole.
  */
 #include "operator_place.h"
+#include "operator_backlog.h"
 #include "operator_cache.h"
 
 #include <setjmp.h>
@@ -211,6 +212,49 @@ static void test_no_curve_in_a_prepared_transaction(void **state)
 	operator_sim_free(&other);
 }
 
+/* Nor does what waited. */
+static void test_no_curve_in_the_backlog(void **state)
+{
+	struct operator_place *place = operator_place(state);
+	struct operator_sim hers, other;
+	struct operator_token token;
+	struct backlog_round *round = operator_backlog_round(&place->service);
+	struct work work = {.service = &place->service, .db = place->db, .chain = "test/0"};
+
+	operator_sim_init(&hers, 1);
+	operator_sim_init(&other, 2);
+	operator_place_subscriber(place, NUMBER, &hers);
+	operator_sim_attest(&hers, CHAT, 0, &token); /* opens the first status list */
+	memset(&cost, 0, sizeof(cost));
+	operator_place_verify(place, CHAT, NUMBER, &token, NULL);
+	place->work.waited_ms = place->op.answer_within_ms;
+	for (int yes = 0; yes < 2; yes++) {
+		operator_sim_attest(yes ? &hers : &other, CHAT, 0, &token);
+		memset(&cost, 0, sizeof(cost));
+		assert_string_equal(operator_place_verify(place, CHAT, NUMBER, &token, NULL),
+				    "202 PENDING");
+	}
+	memset(&cost, 0, sizeof(cost));
+	assert_int_equal(db_begin_read(place->db), DB_OK);
+	operator_backlog_ahead(&work, round);
+	assert_true(cost.curve > 0);
+	memset(&cost, 0, sizeof(cost));
+	assert_int_equal(db_begin(place->db), DB_OK);
+	assert_int_equal(operator_backlog_decide(&work, round), DB_OK);
+	assert_int_equal(db_commit(place->db), DB_OK);
+	assert_int_equal(cost.curve, 0);
+	assert_int_equal(cost.kdf, 0);
+	assert_false(operator_backlog_end(&round, DB_OK));
+	assert_int_equal(
+		store_place_number(place->db, "SELECT COUNT(*) FROM verifications WHERE state = 2"),
+		2);
+	assert_int_equal(
+		store_place_number(place->db, "SELECT COUNT(*) FROM verifications WHERE state = 3"),
+		1);
+	operator_sim_free(&hers);
+	operator_sim_free(&other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +262,8 @@ int main(void)
 		OPERATOR_PLACE_BOTH(test_yes_is_five_statements),
 		cmocka_unit_test_setup_teardown(test_no_curve_in_a_prepared_transaction,
 						operator_place_sqlite, operator_place_tear_down),
+		cmocka_unit_test_setup_teardown(test_no_curve_in_the_backlog, operator_place_sqlite,
+						operator_place_tear_down),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -49,6 +49,7 @@ struct asked {
 	enum verification_state state;
 	enum verification_reason reason;
 	int64_t accepted_boot, deadline_wall;
+	int64_t order;                      /* when its turn is */
 	enum registration_state registered; /* 0: not */
 	int code;
 	bool revoked; /* the credential of its yes */
@@ -123,6 +124,19 @@ static void model_decide(struct life *life, struct asked *asked)
 static bool model_late(const struct asked *asked)
 {
 	return clock_boot_ms() - asked->accepted_boot >= DEADLINE_MS;
+}
+
+/* By the deadline; but what one of us sent later is not decided sooner, whatever the clock does. */
+static void model_order(struct life *life, struct asked *asked)
+{
+	asked->order = asked->deadline_wall;
+	for (unsigned i = 0; i < life->asked_count; i++) {
+		const struct asked *other = &life->asked[i];
+
+		if (other != asked && other->state == VERIFICATION_PENDING &&
+		    other->person == asked->person && other->order >= asked->order)
+			asked->order = other->order + 1;
+	}
 }
 
 static void model_expire(struct asked *asked)
@@ -202,6 +216,7 @@ static void step_verify(struct life *life)
 		asked->reason = REASON_TOKEN_REFUSED;
 	} else if (put_off) {
 		asked->state = VERIFICATION_PENDING;
+		model_order(life, asked);
 	} else {
 		model_decide(life, asked);
 	}
@@ -296,22 +311,20 @@ static void step_event(struct life *life)
 	assert_int_equal(db_commit(life->place->db), DB_OK);
 }
 
-/* All that is pending, oldest deadline first. */
+/* All that is pending, in order. */
 static void step_backlog(struct life *life)
 {
-	struct work work = {
-		.service = &life->place->service, .db = life->place->db, .chain = "backlog/0"};
 	bool more;
 
-	assert_int_equal(db_begin(work.db), DB_OK);
-	assert_int_equal(operator_backlog_run(&work, &more), DB_OK);
-	assert_int_equal(db_commit(work.db), DB_OK);
+	assert_int_equal(operator_place_backlog(&life->place->service, life->place->db,
+						life->place->prepares, &more),
+			 DB_OK);
 	for (;;) {
 		struct asked *next = NULL;
 
 		for (unsigned i = 0; i < life->asked_count; i++)
 			if (life->asked[i].state == VERIFICATION_PENDING &&
-			    (!next || life->asked[i].deadline_wall < next->deadline_wall))
+			    (!next || life->asked[i].order < next->order))
 				next = &life->asked[i];
 		if (!next)
 			return;

@@ -441,11 +441,8 @@ static void test_what_waited_too_long_is_kept(void **state)
 		DB_OK);
 	assert_string_equal(operator_place_word(&reply), "200 TOKEN_REFUSED");
 	reply_clear(&reply);
-	assert_int_equal(db_begin(place->db), DB_OK);
-	place->work.service = &place->service;
-	place->work.db = place->db;
-	assert_int_equal(operator_backlog_run(&place->work, &more), DB_OK);
-	assert_int_equal(db_commit(place->db), DB_OK);
+	assert_int_equal(operator_place_backlog(&place->service, place->db, place->prepares, &more),
+			 DB_OK);
 	request = operator_place_request(CHAT, id, NULL);
 	request.wait_ms = 1;
 	assert_int_equal(

@@ -69,7 +69,9 @@ CREATE TABLE verifications (
 	state INTEGER NOT NULL,             -- 1 pending, 2 verified, 3 not verified, 4 expired
 	reason INTEGER NOT NULL,            -- enum verification_reason; 0 none
 	accepted_at INTEGER NOT NULL,
-	deadline_at INTEGER NOT NULL,       -- by the wall clock: for order, and for other machines
+	deadline_at INTEGER NOT NULL,       -- by the wall clock, for other machines
+	order_at INTEGER NOT NULL,          -- what the backlog goes by: deadline_at; of one accepted
+	                                    -- while another of hers waits, after that one's
 	boot BYTEA NOT NULL,                -- the machine's boot that accepted it, 16 bytes
 	boot_ms INTEGER NOT NULL,           -- CLOCK_BOOTTIME of it then, milliseconds
 	decided_at INTEGER,
@@ -85,7 +87,7 @@ CREATE TABLE verifications (
 );
 CREATE UNIQUE INDEX verifications_idempotency ON verifications (hi, lo, service, idempotency)
 	WHERE idempotency IS NOT NULL;
-CREATE INDEX verifications_pending ON verifications (deadline_at) WHERE state = 1;
+CREATE INDEX verifications_pending ON verifications (order_at, id) WHERE state = 1;
 CREATE INDEX verifications_purge ON verifications (purge_at);
 
 CREATE TABLE registrations (
