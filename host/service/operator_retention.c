@@ -9,6 +9,9 @@
 #include "operator.h"
 #include "purge.h"
 
+/* The last credential of a list ends with its day: one more, to be sure. */
+#define LIST_OVER "full_at + (credential_days + 1) * 86400000 <= $1"
+
 #define KEEP_MS 604800000LL /* a week: how long a notice that is done with can be looked at */
 
 int operator_retention_run(struct work *work, bool *more)
@@ -36,7 +39,14 @@ int operator_retention_run(struct work *work, bool *more)
 	static const char entries[] =
 		"DELETE FROM status_entries WHERE (list, idx) IN"
 		" (SELECT list, idx FROM status_entries WHERE list IN"
-		" (SELECT list FROM status_lists WHERE full_at <= $1) LIMIT 500)";
+		" (SELECT list FROM status_lists WHERE " LIST_OVER ") LIMIT 500)";
+	static const char lists[] =
+		"DELETE FROM status_lists WHERE list IN"
+		" (SELECT list FROM status_lists WHERE " LIST_OVER " AND NOT EXISTS"
+		" (SELECT 1 FROM status_entries e WHERE e.list = status_lists.list) LIMIT 500)";
+	static const char tokens[] =
+		"DELETE FROM status_tokens WHERE list IN"
+		" (SELECT list FROM status_tokens WHERE tick_at <= $1 LIMIT 500)";
 	const struct operator_state *op = work->service->state;
 	const int64_t now = clock_wall_ms();
 	const struct purge purges[] = {
@@ -44,9 +54,9 @@ int operator_retention_run(struct work *work, bool *more)
 		{registrations, now, "table=\"registrations\""},
 		{notices, now - KEEP_MS, "table=\"outbox\""},
 		{attestations, now - op->clone_days * PURGE_DAY_MS, "table=\"attestations\""},
-		/* A credential ends with its day: one more, to be sure. */
-		{entries, now - (op->credential_days + 1) * PURGE_DAY_MS,
-		 "table=\"status_entries\""},
+		{entries, now, "table=\"status_entries\""},
+		{lists, now, "table=\"status_lists\""},
+		{tokens, now - PURGE_DAY_MS, "table=\"status_tokens\""},
 	};
 	const int result = db_run(work->db, unregistered, DB_VALUES(db_int(now)), NULL);
 

@@ -1,7 +1,8 @@
 /*
  * Status lists: one bit a credential, drawn at random, so that neither the index nor its neighbours
- * say when, or with which other, a credential was issued. What others see of it:
- * operator_status_list.c.
+ * say when, or with which other, a credential was issued. A list says itself for how many days the
+ * credentials hold that were issued under it, and is kept for so long after its last one, whatever
+ * the settings say by then. What others see of it: operator_status_list.c.
  */
 #include "operator.h"
 
@@ -42,15 +43,17 @@ static int number_of(struct db *db, const char *sql, const struct db_value *valu
 /* Opens the list after `last`, which is closed; another daemon may have done it just before. */
 static int open_next(struct work *work, int64_t last)
 {
-	static const char insert[] = "INSERT INTO status_lists (list, size, opened_at)"
-				     " VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+	static const char insert[] =
+		"INSERT INTO status_lists (list, size, credential_days, opened_at)"
+		" VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
 	static const char close[] =
 		"UPDATE status_lists SET full_at = $2 WHERE list = $1 AND full_at IS NULL";
+	const struct operator_state *op = operator_of(work);
 	const struct db_value now = db_int(clock_wall_ms());
-	int result = db_run(
-		work->db, insert,
-		DB_VALUES(db_int(last + 1), db_int(operator_of(work)->status_list_size), now),
-		NULL);
+	int result = db_run(work->db, insert,
+			    DB_VALUES(db_int(last + 1), db_int(op->status_list_size),
+				      db_int(op->credential_days), now),
+			    NULL);
 
 	if (result == DB_OK)
 		result = db_run(work->db, close, DB_VALUES(db_int(last), now), NULL);
@@ -62,6 +65,16 @@ static int last_list(struct work *work, int64_t *list)
 	static const char look[] = "SELECT MAX(list) FROM status_lists";
 
 	return number_of(work->db, look, DB_NONE, list);
+}
+
+/* Has a list kept for as long as a credential holds that is issued by this daemon's settings. */
+static int keep_longer(struct work *work, int64_t list)
+{
+	static const char raise[] = "UPDATE status_lists SET credential_days = $2"
+				    " WHERE list = $1 AND credential_days < $2";
+
+	return db_run(work->db, raise,
+		      DB_VALUES(db_int(list), db_int(operator_of(work)->credential_days)), NULL);
 }
 
 /* What indexes are made of, by the list's size. */
@@ -79,8 +92,9 @@ int operator_status_draw(struct work *work, int64_t *list, int64_t *index)
 {
 	static const char insert[] =
 		"INSERT INTO status_entries (list, idx) SELECT list, $1 % size FROM status_lists"
-		" WHERE list = (SELECT MAX(list) FROM status_lists)"
+		" WHERE list = (SELECT MAX(list) FROM status_lists) AND credential_days >= $2"
 		" ON CONFLICT DO NOTHING RETURNING list, idx";
+	const struct db_value days = db_int(operator_of(work)->credential_days);
 	int result;
 
 	for (int attempt = 0; attempt < 2 * TRIES_MAX; attempt++) {
@@ -88,7 +102,7 @@ int operator_status_draw(struct work *work, int64_t *list, int64_t *index)
 
 		if (!random_number(&random))
 			return DB_ERR_MEMORY;
-		result = db_query(work->db, insert, DB_VALUES(db_int(random)));
+		result = db_query(work->db, insert, DB_VALUES(db_int(random), days));
 		if (result == DB_OK)
 			result = db_next(work->db);
 		if (result == DB_ROW) {
@@ -98,10 +112,13 @@ int operator_status_draw(struct work *work, int64_t *list, int64_t *index)
 			return DB_OK;
 		}
 		if (result == DB_OK && (attempt == 0 || attempt == TRIES_MAX)) {
-			/* Is there a list at all? And once more when it is full. */
+			/* Is there a list at all, and is it kept for so long? And once more when it
+			 * is full. */
 			result = last_list(work, list);
 			if (result == DB_OK && (*list == 0 || attempt == TRIES_MAX))
 				result = open_next(work, *list);
+			else if (result == DB_OK)
+				result = keep_longer(work, *list);
 		}
 		if (result != DB_OK)
 			return result;
@@ -113,7 +130,8 @@ int operator_status_look(struct work *work, int64_t *list, int64_t *index)
 {
 	static const char look[] =
 		"SELECT l.list, $1 % l.size FROM status_lists l"
-		" WHERE l.list = (SELECT MAX(list) FROM status_lists) AND NOT EXISTS"
+		" WHERE l.list = (SELECT MAX(list) FROM status_lists)"
+		" AND l.credential_days >= $2 AND NOT EXISTS"
 		" (SELECT 1 FROM status_entries e WHERE e.list = l.list AND e.idx = $1 % l.size)";
 
 	*list = 0;
@@ -123,7 +141,9 @@ int operator_status_look(struct work *work, int64_t *list, int64_t *index)
 
 		if (!random_number(&random))
 			return DB_ERR_MEMORY;
-		result = db_query(work->db, look, DB_VALUES(db_int(random)));
+		result = db_query(
+			work->db, look,
+			DB_VALUES(db_int(random), db_int(operator_of(work)->credential_days)));
 		if (result == DB_OK)
 			result = db_next(work->db);
 		if (result == DB_ROW) {
@@ -143,10 +163,11 @@ int operator_status_take(struct work *work, int64_t list, int64_t index, bool *t
 	static const char insert[] =
 		"INSERT INTO status_entries (list, idx) SELECT list, $2 FROM status_lists"
 		" WHERE list = $1 AND list = (SELECT MAX(list) FROM status_lists)"
-		" ON CONFLICT DO NOTHING";
+		" AND credential_days >= $3 ON CONFLICT DO NOTHING";
+	const struct db_value days = db_int(operator_of(work)->credential_days);
 	int64_t changed = 0;
 	const int result =
-		db_run(work->db, insert, DB_VALUES(db_int(list), db_int(index)), &changed);
+		db_run(work->db, insert, DB_VALUES(db_int(list), db_int(index), days), &changed);
 
 	*taken = changed > 0;
 	return result;

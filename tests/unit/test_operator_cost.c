@@ -118,8 +118,8 @@ static void test_refusals_cost_the_same(void **state)
 	operator_sim_init(&other, 2);
 	operator_place_subscriber(place, NUMBER, &hers);
 	operator_place_subscriber(place, "+4915112345679", NULL);
-	change_store(place, "INSERT INTO status_lists (list, size, opened_at)"
-			    " VALUES (1, 65536, 1)");
+	change_store(place, "INSERT INTO status_lists (list, size, credential_days, opened_at)"
+			    " VALUES (1, 65536, 365, 1)");
 	refuse(place, "+4915199999999", &other); /* whatever is made once is made now */
 	unknown = refuse(place, "+4915199999999", &other);
 	assert_int_equal(unknown.statement_count, place->prepares ? 4 : 2);

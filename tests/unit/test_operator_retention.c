@@ -157,8 +157,8 @@ static void test_status_lists(void **state)
 
 	clock_offset = 0;
 	snprintf(sql, sizeof(sql),
-		 "INSERT INTO status_lists (list, size, opened_at, full_at) VALUES"
-		 " (7, 64, 1, 1), (8, 64, 1, %lld), (9, 64, 1, NULL);"
+		 "INSERT INTO status_lists (list, size, credential_days, opened_at, full_at) VALUES"
+		 " (7, 64, 365, 1, 1), (8, 64, 365, 1, %lld), (9, 64, 365, 1, NULL);"
 		 "INSERT INTO status_entries (list, idx) VALUES (7, 1), (7, 2), (8, 1), (9, 1)",
 		 (long long)(clock_wall_ms() - 365 * DAY_MS));
 	assert_int_equal(db_script(place->db, sql), DB_OK);
@@ -169,6 +169,57 @@ static void test_status_lists(void **state)
 	assert_rows(place, entries, 1);
 }
 
+static void draw(struct operator_place *place, long credential_days, int64_t *list, int64_t *index)
+{
+	place->op.credential_days = credential_days;
+	place->work.db = place->db;
+	place->work.service = &place->service;
+	assert_int_equal(db_begin(place->db), DB_OK);
+	assert_int_equal(operator_status_draw(&place->work, list, index), DB_OK);
+	assert_int_equal(db_commit(place->db), DB_OK);
+}
+
+/* A setting that is lowered lets nothing be forgotten that was issued before, nor does one that
+ * was raised while a list was open. */
+static void test_credential_days_change(void **state)
+{
+	static const char entries[] = "SELECT COUNT(*) FROM status_entries";
+	struct operator_place *place = operator_place(state);
+	int64_t list, index, full_at;
+	bool taken;
+	char sql[200];
+
+	clock_offset = 0;
+	draw(place, 30, &list, &index);
+	/* Ahead of a transaction none is found in a list that is not kept for long enough. */
+	place->op.credential_days = 365;
+	assert_int_equal(operator_status_look(&place->work, &list, &index), DB_OK);
+	assert_int_equal(list, 0);
+	assert_int_equal(operator_status_take(&place->work, 1, 65535, &taken), DB_OK);
+	assert_false(taken);
+	draw(place, 365, &list, &index);
+	assert_int_equal(operator_status_look(&place->work, &list, &index), DB_OK);
+	assert_int_equal(list, 1);
+	draw(place, 30, &list, &index);
+	assert_int_equal(list, 1);
+	full_at = clock_wall_ms();
+	snprintf(sql, sizeof(sql),
+		 "UPDATE status_lists SET full_at = %lld;"
+		 "INSERT INTO status_lists (list, size, opened_at) VALUES (2, 64, 1)",
+		 (long long)full_at);
+	assert_int_equal(db_script(place->db, sql), DB_OK);
+	clock_offset = 60 * DAY_MS;
+	purge(place);
+	assert_rows(place, entries, 3);
+	clock_offset = 365 * DAY_MS;
+	purge(place);
+	assert_rows(place, entries, 3);
+	clock_offset = 367 * DAY_MS;
+	purge(place);
+	assert_rows(place, entries, 0);
+	assert_rows(place, "SELECT COUNT(*) FROM status_lists", 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +227,7 @@ int main(void)
 		OPERATOR_PLACE_BOTH(test_unregistered_credentials),
 		OPERATOR_PLACE_BOTH(test_many),
 		OPERATOR_PLACE_BOTH(test_status_lists),
+		OPERATOR_PLACE_BOTH(test_credential_days_change),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -128,6 +128,7 @@ CREATE INDEX outbox_due ON outbox (due_at) WHERE state = 1;
 CREATE TABLE status_lists (
 	list INTEGER PRIMARY KEY,
 	size INTEGER NOT NULL,              -- bits
+	credential_days INTEGER NOT NULL DEFAULT 0, -- that any credential under it holds at most
 	opened_at INTEGER NOT NULL,
 	full_at INTEGER                     -- null: indexes are still drawn from it
 );
