@@ -127,13 +127,13 @@ WRAP_test_vault := -Wl,--wrap=mlock
 
 # These set the wall clock.
 WRAP_test_outbox := -Wl,--wrap=clock_wall_ms
-WRAP_test_operator_retention := -Wl,--wrap=clock_wall_ms
 
 # These move the clocks.
 WRAP_test_operator_backlog := -Wl,--wrap=clock_gettime
 WRAP_test_operator_rounds := -Wl,--wrap=clock_gettime
 WRAP_test_operator_model := -Wl,--wrap=clock_gettime
 WRAP_test_operator_status := -Wl,--wrap=clock_gettime
+WRAP_test_operator_retention := -Wl,--wrap=clock_gettime
 # test_operator_cost compares what two refusals call.
 WRAP_test_operator_cost := $(addprefix -Wl$(comma)--wrap=,db_query db_run EC_POINT_mul EVP_KDF_derive \
 			EVP_CipherUpdate EVP_DecryptUpdate EVP_EncryptUpdate EVP_Digest EVP_MAC_final)

@@ -72,15 +72,28 @@ struct clock_moment clock_now(void)
 	return now;
 }
 
-int64_t clock_since(const struct clock_moment *moment)
+bool clock_same_boot(const struct clock_moment *one, const struct clock_moment *other)
 {
 	static const uint8_t unknown[CLOCK_BOOT_SIZE];
-	struct clock_moment now = clock_now();
-	bool same_boot = memcmp(now.boot, moment->boot, CLOCK_BOOT_SIZE) == 0 &&
-			 memcmp(now.boot, unknown, CLOCK_BOOT_SIZE) != 0;
-	int64_t since = same_boot ? now.boot_ms - moment->boot_ms : now.wall_ms - moment->wall_ms;
+
+	return memcmp(one->boot, other->boot, CLOCK_BOOT_SIZE) == 0 &&
+	       memcmp(one->boot, unknown, CLOCK_BOOT_SIZE) != 0;
+}
+
+int64_t clock_since(const struct clock_moment *moment)
+{
+	const struct clock_moment now = clock_now();
+	const int64_t since = clock_same_boot(&now, moment) ? now.boot_ms - moment->boot_ms
+							    : now.wall_ms - moment->wall_ms;
 
 	return since < 0 ? 0 : since;
+}
+
+int64_t clock_gain(const struct clock_moment *moment, const struct clock_moment *now)
+{
+	const int64_t passed = clock_same_boot(now, moment) ? now->boot_ms - moment->boot_ms : 0;
+
+	return now->wall_ms - moment->wall_ms - passed;
 }
 
 void clock_text(int64_t wall_ms, char text[static CLOCK_TEXT_SIZE])

@@ -8,6 +8,7 @@
 #ifndef SIMTIE_REGISTRY_CLOCK_H
 #define SIMTIE_REGISTRY_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define CLOCK_BOOT_SIZE 16 /* bytes that tell this boot of this machine from all others */
@@ -32,6 +33,12 @@ struct clock_moment clock_now(void);
 /* Milliseconds since `moment`, never negative: by the boot clock when it was this boot, else by the
  * wall clock. */
 int64_t clock_since(const struct clock_moment *moment);
+
+bool clock_same_boot(const struct clock_moment *one, const struct clock_moment *other);
+
+/* Milliseconds that the wall clock has gained on the boot clock between the two; when they are of
+ * two boots, where nothing says how much time has passed, all that it went. Negative: it lost. */
+int64_t clock_gain(const struct clock_moment *moment, const struct clock_moment *now);
 
 /* RFC 3339 in UTC with seconds, "2026-11-24T09:00:00Z". */
 #define CLOCK_TEXT_SIZE 32

@@ -50,6 +50,7 @@ int operator_retention_run(struct work *work, bool *more)
 	const struct operator_state *op = work->service->state;
 	const int64_t now = clock_wall_ms();
 	const struct purge purges[] = {
+		{unregistered, now, NULL},
 		{verifications, now, "table=\"verifications\""},
 		{registrations, now, "table=\"registrations\""},
 		{notices, now - KEEP_MS, "table=\"outbox\""},
@@ -58,7 +59,6 @@ int operator_retention_run(struct work *work, bool *more)
 		{lists, now, "table=\"status_lists\""},
 		{tokens, now - PURGE_DAY_MS, "table=\"status_tokens\""},
 	};
-	const int result = db_run(work->db, unregistered, DB_VALUES(db_int(now)), NULL);
 
-	return result ? result : purge_run(work, purges, sizeof(purges) / sizeof(purges[0]), more);
+	return purge_run(work, purges, sizeof(purges) / sizeof(purges[0]), more);
 }

@@ -38,9 +38,9 @@ MUTANTS = [
      "\t\t(error = db_script(db, *next++)) || (error = db_script(db, \"COMMIT; BEGIN\"));", "test_migrate"),
     ("migrations: no schema that is newer", MIGRATE, "\tif (newest > known)\n", "\tif (false)\n", "test_migrate"),
     ("migrations: no schema of another role", MIGRATE, "\tif (other)\n", "\tif (false)\n", "test_migrate"),
-    ("clock: the wall clock is not believed within a boot", CLOCK, "same_boot ? now.boot_ms - moment->boot_ms : ",
+    ("clock: the wall clock is not believed within a boot", CLOCK, "clock_same_boot(&now, moment) ? now.boot_ms - moment->boot_ms\n\t\t\t\t\t\t\t    : ",
      "", "test_clock"),
-    ("clock: an unknown boot is none", CLOCK, "memcmp(now.boot, unknown, CLOCK_BOOT_SIZE) != 0", "true", "test_clock"),
+    ("clock: an unknown boot is none", CLOCK, "memcmp(one->boot, unknown, CLOCK_BOOT_SIZE) != 0", "true", "test_clock"),
     ("clock: another boot's clock is not this one's", CLOCK,
-     "memcmp(now.boot, moment->boot, CLOCK_BOOT_SIZE) == 0 &&", "", "test_clock"),
+     "memcmp(one->boot, other->boot, CLOCK_BOOT_SIZE) == 0 &&", "", "test_clock"),
 ]

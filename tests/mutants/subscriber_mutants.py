@@ -3,6 +3,7 @@
 REGISTRY, SERVICE = "host/registry/", "host/service/"
 
 AUDIT, OUTBOX, REKEY = "test_audit", "test_outbox", "test_rekey"
+PURGE_CLOCK, RETENTION = SERVICE + "purge_clock.c", "test_operator_retention"
 EVENT, RECORDS = "test_operator_event", "test_operator_records"
 
 MUTANTS = [
@@ -53,6 +54,17 @@ MUTANTS = [
      "\t\tresult = DB_OK;\n", EVENT),
     ("what no event would find is revoked", SERVICE + "operator_retention.c", '" WHERE v.state = 2 AND NOT', '" WHERE v.state = 9 AND NOT',
      "test_operator_retention"),
+    # The purge and its clock
+    ("a clock that leapt deletes nothing", PURGE_CLOCK, "found && clock_gain(&last, &now) > PURGE_LEAP_MS)", "found && clock_gain(&last, &now) < 0)",
+     RETENTION),
+    ("another leap begins the doubt anew", PURGE_CLOCK, "gain > PURGE_LEAP_MS ||", "gain > INT64_MAX - 1 ||", RETENTION),
+    ("the doubt lasts a day", PURGE_CLOCK, ">= PURGE_DOUBT_MS;", ">= PURGE_DOUBT_MS / 2;", RETENTION),
+    ("the doubt ends", PURGE_CLOCK, ">= PURGE_DOUBT_MS;", "< 0;", RETENTION),
+    ("a clock that goes on ends another's doubt", PURGE_CLOCK, "int result = db_run(db, end, DB_VALUES(db_int(DOUBTED)), NULL);",
+     "int result = end ? DB_OK : DB_ERR_SQL;", RETENTION),
+    ("no role deletes by a clock that leapt", SERVICE + "purge.c", "return result == DB_OK && believed ?", "return result == DB_OK ?", RETENTION),
+    ("of another boot's clock nothing is known", REGISTRY + "clock.c", "clock_same_boot(now, moment) ? now->boot_ms - moment->boot_ms : 0;",
+     "now->boot_ms - moment->boot_ms;", "test_clock"),
     # Imports
     ("a part is in whole or not at all", SERVICE + "operator_records.c", 'result = db_script(db, "ROLLBACK TO SAVEPOINT part");',
      "result = DB_OK;", RECORDS),

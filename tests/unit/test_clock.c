@@ -106,6 +106,23 @@ static void test_never_negative(void **state)
 	assert_int_equal(clock_since(&moment), 0);
 }
 
+/* What the wall clock gained, within a boot and where nothing says how much time has passed. */
+static void test_gain(void **state)
+{
+	const struct clock_moment moment = {HOUR_MS, 500, "a boot"};
+	struct clock_moment now = {3 * HOUR_MS, 500 + HOUR_MS, "a boot"};
+
+	(void)state;
+	assert_true(clock_same_boot(&moment, &now));
+	assert_int_equal(clock_gain(&moment, &now), HOUR_MS);
+	now.wall_ms = 0;
+	assert_int_equal(clock_gain(&moment, &now), -2 * HOUR_MS);
+	now.wall_ms = 3 * HOUR_MS;
+	now.boot[0] = 'b';
+	assert_false(clock_same_boot(&moment, &now));
+	assert_int_equal(clock_gain(&moment, &now), 2 * HOUR_MS);
+}
+
 /* The kernel does not tell at all, as where there is no /proc. In a process of its own, and first:
  * what the kernel told is kept. */
 static void test_no_kernel_to_ask(void **state)
@@ -169,6 +186,7 @@ int main(void)
 		cmocka_unit_test(test_another_boot),
 		cmocka_unit_test(test_no_boot_id),
 		cmocka_unit_test(test_never_negative),
+		cmocka_unit_test(test_gain),
 		cmocka_unit_test(test_text),
 	};
 

@@ -172,3 +172,11 @@ CREATE TABLE imports (
 	lines INTEGER NOT NULL,
 	updated_at INTEGER NOT NULL
 );
+
+-- What the purge knows of the wall clock, for all daemons: see purge.h.
+CREATE TABLE purge_clock (
+	what INTEGER PRIMARY KEY,           -- 1: when it was believed last; 2: since when it is not
+	wall_at INTEGER NOT NULL,
+	boot BYTEA NOT NULL,                -- the machine's boot, 16 bytes
+	boot_ms INTEGER NOT NULL            -- CLOCK_BOOTTIME of it then
+);
