@@ -1,7 +1,8 @@
 /*
  * The outbox's rows and schedule. The wall clock rules it, since a row may be taken up after a
- * reboot and on another machine; a due time further ahead than the longest pause there is means
- * that the clock was set back since, and counts as due.
+ * reboot and on another machine. A due time further ahead than the longest pause there is means
+ * that the clock was set back since, and counts as due; and a day that has passed by the wall clock
+ * has passed when as many tries have failed as fit into one.
  */
 #include "outbox.h"
 
@@ -18,6 +19,7 @@ enum { QUEUED = 1, DELIVERED = 2, GIVEN_UP = 3 };
 #define PAUSE_FIRST 1000
 #define PAUSE_MAX   900000
 #define LIFETIME    86400000
+#define TRIES_MIN   90 /* of about 105 in a day */
 
 #define SEALED_MAX (1 + VAULT_ID_SIZE + SIMTIE_AUDIENCE_MAX)
 
@@ -113,7 +115,7 @@ static int entry_take(struct db *db, const struct vault *vault, struct outbox_en
 	entry->created_at = db_column_int(db, 3);
 	entry->due_at = db_column_int(db, 4);
 	entry->expires_at = db_column_int(db, 5);
-	entry->given_up = db_column_int(db, 9) == GIVEN_UP || entry->due_at > entry->expires_at;
+	entry->given_up = db_column_int(db, 9) == GIVEN_UP;
 	if (error.len >= sizeof(entry->last_error))
 		error.len = sizeof(entry->last_error) - 1;
 	if (error.len)
@@ -138,46 +140,22 @@ static int collect(struct db *db, const struct vault *vault, struct outbox_entry
 	return result;
 }
 
-/* Puts off those that do not open; *count is how many are left. */
-static int sort_out(struct db *db, struct outbox_entry *entries, size_t *count)
-{
-	size_t left = 0;
-	int result = DB_OK;
-
-	for (size_t i = 0; i < *count && result == DB_OK; i++) {
-		if (entries[i].audience[0])
-			entries[left++] = entries[i];
-		else
-			result = outbox_done(db, &entries[i],
-					     "it does not open: is its key in the key file?");
-	}
-	*count = left;
-	return result;
-}
-
 int outbox_claim(struct db *db, const struct vault *vault, unsigned claim_ms,
 		 struct outbox_entry *entries, size_t room, size_t *count)
 {
-	static const char overdue[] =
-		"UPDATE outbox SET state = 3 WHERE state = 1 AND expires_at <= $1";
 	static const char due[] = COLUMNS " WHERE state = 1 AND (due_at <= $1 OR due_at > $2)"
 					  " AND (claimed_until <= $1 OR claimed_until > $2)"
 					  " ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED";
 	static const char claim[] =
 		"UPDATE outbox SET claimed_until = $1 WHERE hi = $2 AND id = $3";
 	const int64_t now = clock_wall_ms();
-	int result;
+	int result = db_query(
+		db, due,
+		DB_VALUES(db_int(now), db_int(now + PAUSE_LONGEST), db_int((int64_t)room)));
 
 	*count = 0;
-	result = db_run(db, overdue, DB_VALUES(db_int(now)), NULL);
-	if (result == DB_OK)
-		result = db_query(
-			db, due,
-			DB_VALUES(db_int(now), db_int(now + PAUSE_LONGEST), db_int((int64_t)room)));
 	if (result == DB_OK)
 		result = collect(db, vault, entries, room, count);
-	if (result == DB_OK)
-		result = sort_out(db, entries, count);
 	for (size_t i = 0; i < *count && result == DB_OK; i++)
 		result = db_run(db, claim,
 				DB_VALUES(db_int(now + claim_ms), db_int(entries[i].hi),
@@ -186,19 +164,26 @@ int outbox_claim(struct db *db, const struct vault *vault, unsigned claim_ms,
 	return result;
 }
 
-int outbox_done(struct db *db, const struct outbox_entry *entry, const char *error)
+int outbox_done(struct db *db, const struct outbox_entry *entry, const char *error, bool *given_up)
 {
 	static const char settle[] =
 		"UPDATE outbox SET state = $1, due_at = $2, attempts = $3, last_error = $4,"
 		" claimed_until = 0 WHERE hi = $5 AND id = $6 AND state = 1";
 	const unsigned attempts = entry->attempts + 1;
 	const int64_t due = clock_wall_ms() + pause_after(attempts);
+	const bool last = attempts >= TRIES_MIN && due > entry->expires_at;
+	int64_t changed = 0;
+	int result =
+		db_run(db, settle,
+		       DB_VALUES(db_int(!error ? DELIVERED
+					: last ? GIVEN_UP
+					       : QUEUED),
+				 db_int(due), db_int(attempts), db_text(error), db_int(entry->hi),
+				 db_bytes(bytes_of(entry->id, VAULT_ID_SIZE))),
+		       &changed);
 
-	return db_run(db, settle,
-		      DB_VALUES(db_int(error ? QUEUED : DELIVERED), db_int(due), db_int(attempts),
-				db_text(error), db_int(entry->hi),
-				db_bytes(bytes_of(entry->id, VAULT_ID_SIZE))),
-		      NULL);
+	*given_up = error && last && changed > 0;
+	return result;
 }
 
 int outbox_put_off(struct db *db, const struct outbox_entry *entry, unsigned pause_ms)

@@ -2,7 +2,8 @@
  * Notices to messengers, durable until delivered or too old.
  *
  * Owns the rows and the schedule: first try after a random few seconds, then back-off with jitter,
- * given up after 24 hours. Refuses to know how a notice is sent.
+ * given up after 24 hours; by no jump of the clock before as many tries as fit into them. Refuses
+ * to know how a notice is sent.
  */
 #ifndef SIMTIE_REGISTRY_OUTBOX_H
 #define SIMTIE_REGISTRY_OUTBOX_H
@@ -28,12 +29,14 @@ struct outbox_entry {
 };
 
 /* Takes up to `room` entries that are due, for `claim_ms`: no other daemon takes them meanwhile.
- * One that does not open is put off like one that failed, so that it keeps none from its turn. */
+ * One that does not open, its key not being in the key file perhaps, has no audience ("") and wants
+ * to be said to have failed, so that it keeps none from its turn. */
 int outbox_claim(struct db *db, const struct vault *vault, unsigned claim_ms,
 		 struct outbox_entry *entries, size_t room, size_t *count);
 
-/* What became of one: delivered (error NULL), or when to try again. */
-int outbox_done(struct db *db, const struct outbox_entry *entry, const char *error);
+/* What became of one: delivered (error NULL), or when to try again. *given_up: that was its last
+ * try. */
+int outbox_done(struct db *db, const struct outbox_entry *entry, const char *error, bool *given_up);
 
 /* Gives a claimed one back without a try, to be due in so many milliseconds. */
 int outbox_put_off(struct db *db, const struct outbox_entry *entry, unsigned pause_ms);

@@ -38,9 +38,9 @@ struct flight {
 	struct job job; /* first: the engine knows no more of it */
 	struct service *service;
 	struct operator_outbox *outbox;
-	struct lane *lane;
+	struct lane *lane; /* NULL: of no messenger that there is */
 	struct outbox_entry entry;
-	bool delivered;
+	bool delivered, given_up;
 	char error[sizeof(((struct outbox_entry *)0)->last_error)];
 };
 
@@ -48,24 +48,35 @@ static int settle(struct work *work, struct job *job)
 {
 	struct flight *flight = (struct flight *)job;
 
-	return outbox_done(work->db, &flight->entry, flight->delivered ? NULL : flight->error);
+	return outbox_done(work->db, &flight->entry, flight->delivered ? NULL : flight->error,
+			   &flight->given_up);
+}
+
+static const char *outcome(const struct flight *flight, int result)
+{
+	if (result == DB_OK && flight->delivered)
+		return "outcome=\"delivered\"";
+	return result == DB_OK && flight->given_up ? "outcome=\"given_up\"" : "outcome=\"failed\"";
 }
 
 /* A settling that failed leaves the claim to run out. */
 static void settled(struct job *job, int result)
 {
 	struct flight *flight = (struct flight *)job;
-	struct metrics *metrics = flight->service->metrics;
 
-	if (result == DB_OK && flight->delivered)
-		metrics_count(metrics, "notices", "outcome=\"delivered\"", 1);
-	else
-		metrics_count(metrics, "notices", "outcome=\"failed\"", 1);
-	if (flight->delivered)
+	metrics_count(flight->service->metrics, "notices", outcome(flight, result), 1);
+	if (flight->lane && flight->delivered)
 		atomic_store(&flight->lane->put_off, 0);
-	atomic_fetch_sub(&flight->lane->flights, 1);
+	if (flight->lane)
+		atomic_fetch_sub(&flight->lane->flights, 1);
 	atomic_fetch_sub(&flight->outbox->flights, 1);
 	free(flight);
+}
+
+static void submit(struct flight *flight)
+{
+	if (!engine_submit(flight->service->engine, &flight->job))
+		settled(&flight->job, DB_ERR_BUSY);
 }
 
 /* The event loop's thread: the messenger has answered, or has not. */
@@ -79,8 +90,7 @@ static void answered(void *context, const struct outgoing_answer *answer)
 		snprintf(flight->error, sizeof(flight->error), "it answered %d", answer->status);
 	else
 		snprintf(flight->error, sizeof(flight->error), "%s", answer->error);
-	if (!engine_submit(flight->service->engine, &flight->job))
-		settled(&flight->job, DB_ERR_BUSY);
+	submit(flight);
 }
 
 /* The messenger's lane, and its address (NULL: none). NULL: it is none of the settings'. */
@@ -121,56 +131,70 @@ static char *notice_text(const struct operator_state *op, const struct outbox_en
 	return simtie_notice_issue(op->signer, &notice, &jwt) ? NULL : jwt;
 }
 
-/* Sends one. False: it could not be sent off, and `error` says why. */
-static bool launch(struct operator_state *op, struct lane *lane, const char *url,
-		   const struct outbox_entry *entry, const char **error)
+static struct flight *flight_new(struct operator_state *op, struct lane *lane,
+				 const struct outbox_entry *entry)
 {
-	struct flight *flight = url ? calloc(1, sizeof(*flight)) : NULL;
-	char *jwt = flight ? notice_text(op, entry) : NULL;
-	bool sent = false;
+	struct flight *flight = calloc(1, sizeof(*flight));
 
-	*error = url ? "out of memory" : "no notify address is configured for this messenger";
-	if (jwt) {
-		const struct outgoing_request request = {
-			.method = "POST",
-			.url = url,
-			.content_type = "application/secevent+jwt",
-			.body = bytes_of((const uint8_t *)jwt, strlen(jwt)),
-			.timeout_ms = TIMEOUT_MS,
-			.done = answered,
-			.context = flight,
-		};
-
-		flight->job = (struct job){.run = settle, .done = settled};
-		flight->service = op->service;
-		flight->outbox = op->outbox;
-		flight->lane = lane;
-		flight->entry = *entry;
-		atomic_fetch_add(&op->outbox->flights, 1);
+	if (!flight)
+		return NULL;
+	flight->job = (struct job){.run = settle, .done = settled};
+	flight->service = op->service;
+	flight->outbox = op->outbox;
+	flight->lane = lane;
+	flight->entry = *entry;
+	atomic_fetch_add(&op->outbox->flights, 1);
+	if (lane)
 		atomic_fetch_add(&lane->flights, 1);
-		sent = outgoing_send(op->service, &request);
-		if (!sent) {
-			*error = "its notify address is no https:// address";
-			atomic_fetch_sub(&op->outbox->flights, 1);
-			atomic_fetch_sub(&lane->flights, 1);
-		}
-	}
-	free(jwt);
-	if (!sent)
-		free(flight);
-	return sent;
+	return flight;
 }
 
-/* Sends one, or says when to come back to it. */
+/* NULL, or why it could not be sent off. */
+static const char *send(const struct operator_state *op, struct flight *flight, const char *url)
+{
+	char *jwt;
+	bool sent;
+
+	if (!flight->entry.audience[0])
+		return "it does not open: is its key in the key file?";
+	if (!url)
+		return "no notify address is configured for this messenger";
+	jwt = notice_text(op, &flight->entry);
+	if (!jwt)
+		return "out of memory";
+	sent = outgoing_send(op->service,
+			     &(const struct outgoing_request){
+				     .method = "POST",
+				     .url = url,
+				     .content_type = "application/secevent+jwt",
+				     .body = bytes_of((const uint8_t *)jwt, strlen(jwt)),
+				     .timeout_ms = TIMEOUT_MS,
+				     .done = answered,
+				     .context = flight,
+			     });
+	free(jwt);
+	return sent ? NULL : "its notify address is no https:// address, or too much is under way";
+}
+
+/* Sends one, or says when to come back to it. What could not be sent off is a try that failed. */
 static int take(struct work *work, const struct outbox_entry *entry)
 {
 	struct operator_state *op = work->service->state;
 	const char *url, *error;
 	struct lane *lane = lane_of(op, entry->audience, &url);
+	struct flight *flight;
 
 	if (lane && atomic_load(&lane->flights) >= LANE_MAX)
 		return outbox_put_off(work->db, entry, pause_of(lane));
-	return launch(op, lane, url, entry, &error) ? DB_OK : outbox_done(work->db, entry, error);
+	flight = flight_new(op, lane, entry);
+	if (!flight)
+		return DB_ERR_MEMORY;
+	error = send(op, flight, url);
+	if (error) {
+		snprintf(flight->error, sizeof(flight->error), "%s", error);
+		submit(flight);
+	}
+	return DB_OK;
 }
 
 int operator_outbox_run(struct work *work, bool *more)

@@ -341,7 +341,7 @@ def what_is_stuck_is_listed_with_why():
         holds(all(len(m[4]) > 10 for m in found), shown)
         holds(not re.search(r"\+49|\d{14}", shown), f"whose SIM: {shown}")
         operator.end()
-        store.run("UPDATE outbox SET expires_at = 1")
+        store.run("UPDATE outbox SET state = 3")
         holds(desk(operator, "outbox")[0].count("given up") == 2, "given up")
 
 

@@ -4,6 +4,7 @@
 import contextlib
 import math
 import pathlib
+import re
 import sys
 import time
 
@@ -71,6 +72,18 @@ class Scene:
         """These columns of the one notice that there is."""
         (row,) = self.store.rows(f"SELECT {', '.join(columns)} FROM outbox")
         return row
+
+    def only_of(self, name, *columns):
+        """The same of the one that is not delivered, which is this messenger's."""
+        holds(name in self.stuck(), self.stuck())
+        (row,) = self.store.rows(f"SELECT {', '.join(columns)} FROM outbox WHERE state = {QUEUED}")
+        return row
+
+    def given_up(self):
+        """As the metrics have it."""
+        found = re.search(r'simtied_notices_total\{outcome="given_up"\} (\d+)',
+                          self.operator.request("GET", "/metrics").body.decode())
+        return int(found[1]) if found else 0
 
     def stuck(self):
         return simtied("operator", "outbox", "--config", self.operator.config)[0]
@@ -163,9 +176,16 @@ def messengers_do_not_wait_for_one_another_and_an_impostor_gets_nothing():
         wait_for(lambda: len(scene.stuck().splitlines()) == 1, "what was slow is delivered")
         same(scene.receivers[FAKE].notices, [])
         same([len(scene.receivers[name].notices) for name in (CHAT, MAIL)], [1, 1])
-        # After a day it is given up, and stays on the list.
+        # A clock that is a day ahead ends nothing; nor do many tries alone.
         scene.later(DAY)
+        (tries,) = scene.only_of(FAKE, "attempts")
+        wait_for(lambda: scene.only_of(FAKE, "attempts") > (tries,), "one more try")
+        same(scene.given_up(), 0)
+        # After a day and its tries it is given up, counted, and stays on the list.
+        scene.store.run("UPDATE outbox SET attempts = 89 WHERE state = 1")
+        scene.later(1350)
         wait_for(lambda: scene.store.rows("SELECT COUNT(*) FROM outbox WHERE state = 3") == [(1,)], "the end")
+        wait_for(lambda: scene.given_up() == 1, "the metric")
         holds("given up" in scene.stuck() and FAKE in scene.stuck(), scene.stuck())
 
 

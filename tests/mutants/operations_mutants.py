@@ -20,7 +20,8 @@ MUTANTS = [
     ("desk: no command works on another schema", SERVICE + "desk.c", "\tif (missing == 0)\n", "\tif (missing >= 0)\n", DESK),
     ("desk: sealing anew goes through every table", REGISTRY + "rekey.c", "rekey->table + 1 < roles[rekey->role].count",
      "rekey->table + 2 < roles[rekey->role].count", DESK),
-    ("desk: what was given up is listed so", REGISTRY + "outbox.c", "db_column_int(db, 9) == GIVEN_UP || ", "", NOTICES),
+    ("desk: what was given up is listed so", REGISTRY + "outbox.c", "db_column_int(db, 9) == GIVEN_UP;", "false;", NOTICES),
+    ("notices: what was given up is counted", SERVICE + "operator_outbox.c", "result == DB_OK && flight->given_up", "false", NOTICES),
     # Faults
     ("faults: who waits for a store is told so at once", SERVICE + "engine_batch.c",
      "(reached == REACHED_NOTHING && regroups + 1 == ENGINE_REGROUPS)", "false", FAULTS),

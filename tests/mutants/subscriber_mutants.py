@@ -24,8 +24,9 @@ MUTANTS = [
     # The outbox
     ("a claimed notice is nobody else's", REGISTRY + "outbox.c", '" AND (claimed_until <= $1 OR claimed_until > $2)"',
      '" AND (claimed_until >= 0 OR claimed_until > $2)"', OUTBOX),
-    ("a delivered notice is not sent again", REGISTRY + "outbox.c", "error ? QUEUED : DELIVERED", "QUEUED", OUTBOX),
-    ("a notice is given up after a day", REGISTRY + "outbox.c", "state = 1 AND expires_at <= $1", "state = 1 AND expires_at < 0 AND $1 > 0", OUTBOX),
+    ("a delivered notice is not sent again", REGISTRY + "outbox.c", "!error ? DELIVERED : last", "last", OUTBOX),
+    ("a notice is given up after a day", REGISTRY + "outbox.c", "TRIES_MIN && due > entry->expires_at;", "TRIES_MIN && due < 0;", OUTBOX),
+    ("a clock ahead gives up no notice", REGISTRY + "outbox.c", "attempts >= TRIES_MIN && due", "due", OUTBOX),
     ("pauses grow", REGISTRY + "outbox.c", "\t\tpause *= 2;\n", "\t\tbreak;\n", OUTBOX),
     ("a clock set back delays nothing", REGISTRY + "outbox.c", "(due_at <= $1 OR due_at > $2)", "(due_at <= $1 OR due_at > $2 + $2)", OUTBOX),
     ("a notice that does not open holds up no other", REGISTRY + "outbox.c", "\t\tif (entries[i].audience[0])\n", "\t\tif (true)\n", OUTBOX),

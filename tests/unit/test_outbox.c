@@ -65,11 +65,15 @@ static size_t claim(struct box *box, struct outbox_entry *entries)
 	return count;
 }
 
-static void done(struct box *box, const struct outbox_entry *entry, const char *error)
+/* Whether it was the last try. */
+static bool done(struct box *box, const struct outbox_entry *entry, const char *error)
 {
+	bool given_up;
+
 	assert_int_equal(db_begin(box->db), DB_OK);
-	assert_int_equal(outbox_done(box->db, entry, error), DB_OK);
+	assert_int_equal(outbox_done(box->db, entry, error, &given_up), DB_OK);
 	assert_int_equal(db_commit(box->db), DB_OK);
+	return given_up;
 }
 
 static void count_one(void *context, const struct outbox_entry *entry)
@@ -127,7 +131,7 @@ static void test_backs_off_for_a_day(void **state)
 {
 	struct box box = box_open(state);
 	struct outbox_entry entry[ROOM];
-	unsigned tries = 0;
+	unsigned tries = 0, ends = 0;
 	int64_t last = 0;
 
 	put(&box);
@@ -141,13 +145,37 @@ static void test_backs_off_for_a_day(void **state)
 					(1500 << (tries - 1)) + 1000);
 		last = clock_offset;
 		tries++;
-		done(&box, &entry[0], "it answered 503");
+		ends += done(&box, &entry[0], "it answered 503");
 		assert_int_equal(stuck(&box), 1);
 		clock_offset += tries > 11 ? 400000 : 0; /* nothing is due sooner */
 	}
 	assert_in_range(tries, 60, 220);
 	assert_in_range(last, 86400000 - 1400000, 86400000);
 	assert_int_equal(stuck(&box), 1); /* given up, and to be seen */
+	assert_int_equal(ends, 1);
+	box_close(&box);
+}
+
+/* A clock that is a day ahead ends nothing: as many tries as fit into a day come all the same. */
+static void test_clock_a_day_ahead(void **state)
+{
+	struct box box = box_open(state);
+	struct outbox_entry entry[ROOM];
+	unsigned tries = 0;
+	bool given_up = false;
+	int64_t began;
+
+	put(&box);
+	clock_offset = began = 90000000;
+	for (; !given_up && tries < 200; clock_offset += 450000) {
+		if (claim(&box, entry) == 0)
+			continue;
+		tries++;
+		given_up = done(&box, &entry[0], "it answered 503");
+	}
+	assert_in_range(tries, 80, 100);
+	assert_true(clock_offset - began > 16 * 3600000LL);
+	assert_int_equal(claim(&box, entry), 0);
 	box_close(&box);
 }
 
@@ -183,9 +211,11 @@ static void test_one_does_not_open(void **state)
 	assert_int_equal(db_script(box.db, "UPDATE outbox SET key_id = 99, due_at = 1"), DB_OK);
 	put(&box);
 	clock_offset = 5000;
-	assert_int_equal(claim(&box, entries), 1);
-	assert_string_equal(entries[0].audience, AUDIENCE);
-	done(&box, &entries[0], NULL);
+	assert_int_equal(claim(&box, entries), 2);
+	assert_string_equal(entries[0].audience, "");
+	assert_string_equal(entries[1].audience, AUDIENCE);
+	done(&box, &entries[0], "it does not open");
+	done(&box, &entries[1], NULL);
 	assert_int_equal(claim(&box, entries), 0);
 	assert_int_equal(outbox_list(box.db, box.vault, see_closed, &count), DB_OK);
 	assert_int_equal(count, 1);
@@ -223,6 +253,7 @@ int main(void)
 		STORE_PLACE_BOTH(test_delivered_once),
 		STORE_PLACE_BOTH(test_claim_runs_out),
 		STORE_PLACE_BOTH(test_backs_off_for_a_day),
+		STORE_PLACE_BOTH(test_clock_a_day_ahead),
 		STORE_PLACE_BOTH(test_clock_set_back),
 		STORE_PLACE_BOTH(test_one_does_not_open),
 		cmocka_unit_test_setup_teardown(test_two_connections, store_place_postgres,
