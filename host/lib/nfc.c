@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "nfc_card.h"
+#include "nfc_line.h"
 #include "port/nfc/claim.h"
 #include "transport.h"
 
@@ -24,6 +25,9 @@
 
 /* How long letting go of the device may take: three commands of 350 ms each at most. */
 #define CLOSE_MS 2000
+
+/* How often a card is asked whether it is there, on a line that garbles what it says. */
+#define PRESENCE_TRIES 2
 
 /* Stack that libnfc's copies of a command lie in, to be overwritten. */
 #define SCRUB_SIZE 4096
@@ -140,16 +144,25 @@ static void call_reset(void *argument)
 		describe(job);
 }
 
-/*
- * Why an exchange failed. A card that was taken away and a fault of the line look alike, as do a
+/* libnfc asks twice if it must, and does not wait for both answers. So the line is brought into
+ * step before, to hear this answer and not another's, and after, so that the next exchange hears
+ * its. */
+static bool is_present(struct job *job)
+{
+	bool present = false;
+
+	for (int i = 0; i < PRESENCE_TRIES && !present; i++)
+		present = nfc_line_regain(&job->claim, job->deadline) &&
+			  nfc_initiator_target_is_present(job->claim.device, NULL) == NFC_SUCCESS;
+	return present && nfc_line_regain(&job->claim, job->deadline);
+}
+
+/* Why an exchange failed. A card that was taken away and a fault of the line look alike, as do a
  * device that was unplugged and one answer of its that was garbled; so the card is asked whether it
- * is there. The device answers in order: once it has answered that, nothing of before can follow.
- */
+ * is there. */
 static int settle(struct job *job)
 {
-	return nfc_initiator_target_is_present(job->claim.device, NULL) == NFC_SUCCESS
-		       ? SIMTIE_ERR_TRANSPORT
-		       : SIMTIE_ERR_GONE;
+	return is_present(job) ? SIMTIE_ERR_TRANSPORT : SIMTIE_ERR_GONE;
 }
 
 static int exchange_error(struct job *job, int result)

@@ -1,7 +1,7 @@
 """(rule, file, code, broken code, test that must fail) of each mutant of NFC: sizes, time, presence, the lock, and
 the card that is offered."""
 
-NFC, CARD = "host/lib/nfc.c", "host/lib/nfc_card.c"
+NFC, CARD, LINE = "host/lib/nfc.c", "host/lib/nfc_card.c", "host/lib/nfc_line.c"
 LOCK, CLAIM, PICC = "applet/port/nfc/lock.c", "applet/port/nfc/claim.c", "applet/port/nfc/picc.c"
 DEVICE, CARDS, FAULTS, OFFER = "test_nfc_device", "test_nfc", "test_nfc_faults", "test_nfc_card"
 
@@ -22,7 +22,14 @@ MUTANTS = [
      "command.len > sizeof job->command + 1)", CARDS),
     ("nfc: a session by radio says so", NFC, ", .over_the_air = true", "", CARDS),
     ("nfc: T=0 is refused", NFC, "if (request->protocol == SIMTIE_PROTOCOL_T0) {", "if (false) {", CARDS),
-    ("nfc: a fault of the line ends no session", NFC, "? SIMTIE_ERR_TRANSPORT\n", "? SIMTIE_ERR_GONE\n", FAULTS),
+    ("nfc: a fault of the line ends no session", NFC, "? SIMTIE_ERR_TRANSPORT :", "? SIMTIE_ERR_GONE :", FAULTS),
+    ("nfc: the line is in step before a card is asked for", NFC, "present = nfc_line_regain(&job->claim, job->deadline) &&\n",
+     "present = true &&\n", FAULTS),
+    ("nfc: the line is in step before the next exchange", NFC,
+     "return present && nfc_line_regain(&job->claim, job->deadline);", "return present;", FAULTS),
+    ("nfc: a garbled answer on a card's presence is asked for again", NFC, "#define PRESENCE_TRIES 2",
+     "#define PRESENCE_TRIES 1", FAULTS),
+    ("nfc: no late mark is taken for the next", LINE, "int64_t mark = deadline_now_us();", "int64_t mark = 1;", FAULTS),
     ("nfc: a card that left is gone", NFC, ": SIMTIE_ERR_GONE;",
      ": SIMTIE_ERR_TRANSPORT;", CARDS),
     ("nfc: reset does not go on with another card", NFC, "!nfc_card_same(&before, &job->card)", "false", CARDS),

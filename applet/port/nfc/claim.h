@@ -30,7 +30,7 @@ enum claim_result {
 struct nfc_claim {
 	nfc_context *context;
 	nfc_device *device;
-	int lock;                  /* descriptor */
+	int lock;                  /* descriptor; of a serial port, a second one to it */
 	char name[CLAIM_NAME_MAX]; /* as libnfc knows it: "pn532_uart:/dev/ttyUSB0" */
 };
 
