@@ -172,14 +172,12 @@ int outbox_done(struct db *db, const struct outbox_entry *entry, const char *err
 	const unsigned attempts = entry->attempts + 1;
 	const int64_t due = clock_wall_ms() + pause_after(attempts);
 	const bool last = attempts >= TRIES_MIN && due > entry->expires_at;
+	const int state = !error ? DELIVERED : last ? GIVEN_UP : QUEUED;
 	int64_t changed = 0;
 	int result =
 		db_run(db, settle,
-		       DB_VALUES(db_int(!error ? DELIVERED
-					: last ? GIVEN_UP
-					       : QUEUED),
-				 db_int(due), db_int(attempts), db_text(error), db_int(entry->hi),
-				 db_bytes(bytes_of(entry->id, VAULT_ID_SIZE))),
+		       DB_VALUES(db_int(state), db_int(due), db_int(attempts), db_text(error),
+				 db_int(entry->hi), db_bytes(bytes_of(entry->id, VAULT_ID_SIZE))),
 		       &changed);
 
 	*given_up = error && last && changed > 0;

@@ -10,7 +10,7 @@
 static const char help[] = "Usage: simtied check-config --config FILE\n\n"
 			   "Reads a configuration, its certificates and its keys as the daemon "
 			   "would, and says what is\n"
-			   "wrong. Opens no port and no store.\n\n"
+			   "wrong, or out of date. Opens no port and no store.\n\n"
 			   "  --config FILE  the configuration\n";
 
 int check_config_main(int argc, char **argv)

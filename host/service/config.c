@@ -214,6 +214,7 @@ static int read_tls(struct config *config)
 	    config_text(config, group, "client_ca", &config->tls.client_ca) ||
 	    config_text(config, group, "client_crl", &config->tls.client_crl) ||
 	    config_text(config, group, "server_ca", &config->tls.server_ca) ||
+	    config_text(config, group, "server_crl", &config->tls.server_crl) ||
 	    config_text(config, group, "public_certificate", &config->tls.public_certificate) ||
 	    config_text(config, group, "public_key", &config->tls.public_key))
 		return -1;

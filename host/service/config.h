@@ -8,7 +8,8 @@
  *   store = "sqlite:FILE";           or "postgresql://…"
  *   keys = "FILE";                   the vault's key file, or "fd:N"
  *   listen = { peers = "127.0.0.1:8443"; public = "127.0.0.1:8444"; };
- *   tls = { certificate, key, client_ca, client_crl, server_ca, public_certificate, public_key };
+ *   tls = { certificate, key, client_ca, client_crl, server_ca, server_crl,
+ *           public_certificate, public_key };
  *   engine = { workers, batch_max, queue_max };
  *   limits = { body_max, header_max, idle_ms, connections_max, wait_max_s, rate, burst };
  *   operator = { … };                or messenger: the role's own
@@ -43,6 +44,7 @@ struct config {
 		const char *client_ca;          /* who may sign peers' certificates */
 		const char *client_crl;         /* or NULL */
 		const char *server_ca;          /* who may sign those that we call; client_ca */
+		const char *server_crl;         /* or NULL: client_crl, under client_ca */
 		const char *public_certificate; /* or NULL: the same */
 		const char *public_key;
 	} tls;

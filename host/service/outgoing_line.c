@@ -139,6 +139,20 @@ static void on_error(enum evhttp_request_error error, void *argument)
 	}
 }
 
+/* Why the other's certificate does not hold; NULL: it does. */
+static const char *distrust(const SSL *ssl)
+{
+	const long result = SSL_get_verify_result(ssl);
+
+	if (result == X509_V_OK)
+		return NULL;
+	if (result == X509_V_ERR_CERT_REVOKED)
+		return "its certificate is revoked";
+	if (result == X509_V_ERR_CRL_HAS_EXPIRED || result == X509_V_ERR_UNABLE_TO_GET_CRL)
+		return "the revocation list for its certificate is out of date, or missing";
+	return "its certificate is not one that we trust for this name";
+}
+
 static void on_answer(struct evhttp_request *request, void *argument)
 {
 	struct call *call = argument;
@@ -152,8 +166,8 @@ static void on_answer(struct evhttp_request *request, void *argument)
 	outgoing_go_on(line->outgoing);
 	if (status == 0) {
 		line->dead = true;
-		if (SSL_get_verify_result(line->ssl) != X509_V_OK)
-			call->error = "its certificate is not one that we trust for this name";
+		if (distrust(line->ssl))
+			call->error = distrust(line->ssl);
 		outgoing_end(call, 0, call->error ? call->error : "it could not be reached", body);
 		return;
 	}

@@ -52,6 +52,16 @@ static int use_certificate(SSL_CTX *context, const char *certificate, const char
 	return 0;
 }
 
+/* A list that is too old refuses everybody; whoever starts or reloads is to know why. */
+static void check_age(const char *path, const X509_CRL *crl)
+{
+	const ASN1_TIME *until = X509_CRL_get0_nextUpdate(crl);
+
+	if (until && X509_cmp_current_time(until) < 0)
+		fprintf(stderr, "simtied: %s: is out of date: whoever it is for is refused\n",
+			path);
+}
+
 static int use_crl(SSL_CTX *context, const char *path)
 {
 	X509_STORE *store = SSL_CTX_get_cert_store(context);
@@ -63,6 +73,7 @@ static int use_crl(SSL_CTX *context, const char *path)
 		return wrong(path, strerror(errno));
 	while ((crl = PEM_read_X509_CRL(file, NULL, NULL, NULL))) {
 		count += X509_STORE_add_crl(store, crl) == 1;
+		check_age(path, crl);
 		X509_CRL_free(crl);
 	}
 	fclose(file);
@@ -73,21 +84,36 @@ static int use_crl(SSL_CTX *context, const char *path)
 	return 0;
 }
 
+/* Says which certificate it is by its serial number: its names are what may be wrong with it. */
+static void say_refused(const X509 *certificate, const char *why)
+{
+	BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), NULL);
+	char *serial = number ? BN_bn2hex(number) : NULL;
+
+	fprintf(stderr, "simtied: a client's certificate, serial number %s, is refused: %s\n",
+		serial ? serial : "unknown", why);
+	OPENSSL_free(serial);
+	BN_free(number);
+}
+
 /* The chain holds; is it a client's of ours? */
 static int check_client(int good, X509_STORE_CTX *chain)
 {
 	X509 *certificate = X509_STORE_CTX_get_current_cert(chain);
 	struct peer peer;
+	const char *wrong;
 
 	if (!good || X509_STORE_CTX_get_error_depth(chain) > 0)
 		return good;
+	wrong = tls_peer_read(certificate, &peer);
 	if (!(X509_get_extension_flags(certificate) & EXFLAG_XKUSAGE) ||
-	    !(X509_get_extended_key_usage(certificate) & XKU_SSL_CLIENT) ||
-	    !tls_peer_read(certificate, &peer)) {
-		X509_STORE_CTX_set_error(chain, X509_V_ERR_INVALID_PURPOSE);
-		return 0;
-	}
-	return 1;
+	    !(X509_get_extended_key_usage(certificate) & XKU_SSL_CLIENT))
+		wrong = "it lacks the extended key usage clientAuth";
+	if (!wrong)
+		return 1;
+	say_refused(certificate, wrong);
+	X509_STORE_CTX_set_error(chain, X509_V_ERR_INVALID_PURPOSE);
+	return 0;
 }
 
 static SSL_CTX *context_new(const SSL_METHOD *method)
@@ -140,6 +166,7 @@ static int open_peers(const struct config *config, struct tls *tls)
 static int open_client(const struct config *config, struct tls *tls)
 {
 	const char *ca = config->tls.server_ca ? config->tls.server_ca : config->tls.client_ca;
+	const char *crl = config->tls.server_crl;
 
 	tls->client = context_new(TLS_client_method());
 	if (!tls->client || use_certificate(tls->client, config->tls.certificate, config->tls.key))
@@ -147,10 +174,9 @@ static int open_client(const struct config *config, struct tls *tls)
 	if (SSL_CTX_load_verify_file(tls->client, ca) != 1)
 		return wrong(ca, "holds no certificate in PEM that can be read");
 	SSL_CTX_set_verify(tls->client, SSL_VERIFY_PEER, NULL);
-	/* The list is of client_ca's certificates. */
-	return config->tls.client_crl && !config->tls.server_ca
-		       ? use_crl(tls->client, config->tls.client_crl)
-		       : 0;
+	if (!crl && !config->tls.server_ca) /* one authority, one list */
+		crl = config->tls.client_crl;
+	return crl ? use_crl(tls->client, crl) : 0;
 }
 
 int tls_open(const struct config *config, struct tls **out)

@@ -3,8 +3,8 @@
  *
  * Owns the contexts, made from the configuration's files and made anew on reload, and the reading
  * of names, roles and scopes from a certificate. Refuses older versions, keys that everybody can
- * read, certificates without the extended key usage clientAuth, of two roles, revoked or out of
- * date; with a revocation list that is itself too old it refuses all.
+ * read, certificates without the extended key usage clientAuth, of two roles, with a name that is
+ * none, revoked or out of date; with a revocation list that is itself too old it refuses all.
  */
 #ifndef SIMTIE_SERVICE_TLS_H
 #define SIMTIE_SERVICE_TLS_H
@@ -32,7 +32,8 @@ SSL *tls_connect(const struct tls *tls, const char *host);
  */
 bool tls_peer(const SSL *ssl, struct peer *peer, int64_t *until);
 
-/* Role, name and scopes of a certificate. False: none of ours, or in two minds. */
-bool tls_peer_read(const X509 *certificate, struct peer *peer);
+/* Role, name and scopes of a certificate. NULL; or why it is none of ours, static: in two minds,
+ * say, or a name that is no audience (UTF-8 without control characters, 1 to 64 bytes). */
+const char *tls_peer_read(const X509 *certificate, struct peer *peer);
 
 #endif

@@ -3,6 +3,8 @@
  */
 #include "tls.h"
 
+#include "token.h"
+
 #include <openssl/x509v3.h>
 #include <time.h>
 
@@ -44,7 +46,8 @@ static int digit(uint8_t c)
 	return -1;
 }
 
-/* A name as a URI has it: percent-encoded where it must be. No control characters. */
+/* A name as a URI has it: percent-encoded where it must be. An audience, whatever the role: what is
+ * stored and answered in JSON. */
 static bool read_name(struct bytes text, char name[static LIMIT_AUDIENCE_MAX + 1])
 {
 	size_t len = 0;
@@ -59,16 +62,16 @@ static bool read_name(struct bytes text, char name[static LIMIT_AUDIENCE_MAX + 1
 			c = (uint8_t)(digit(text.ptr[i + 1]) << 4 | digit(text.ptr[i + 2]));
 			i += 2;
 		}
-		if (c < ' ' || c == 0x7f || len == LIMIT_AUDIENCE_MAX)
+		if (len == LIMIT_AUDIENCE_MAX)
 			return false;
 		name[len++] = (char)c;
 	}
 	name[len] = 0;
-	return len > 0;
+	return simtie_audience_valid(bytes_of((const uint8_t *)name, len));
 }
 
-/* One URI of ours. Scopes that are not known are none. False: a second role, or a bad name. */
-static bool read_uri(struct bytes text, struct peer *peer)
+/* One URI of ours. Scopes that are not known are none. */
+static const char *read_uri(struct bytes text, struct peer *peer)
 {
 	for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++) {
 		if (text.len == strlen(scopes[i].name) && begins(text, scopes[i].name))
@@ -80,20 +83,21 @@ static bool read_uri(struct bytes text, struct peer *peer)
 		if (!begins(text, roles[i].name))
 			continue;
 		if (peer->role != PEER_NONE)
-			return false;
+			return "it has two roles";
 		peer->role = roles[i].role;
-		return read_name(bytes_of(text.ptr + skip, text.len - skip), peer->name);
+		if (!read_name(bytes_of(text.ptr + skip, text.len - skip), peer->name))
+			return "its name is not UTF-8 of 1 to 64 bytes without control characters";
 	}
-	return true;
+	return NULL;
 }
 
-bool tls_peer_read(const X509 *certificate, struct peer *peer)
+const char *tls_peer_read(const X509 *certificate, struct peer *peer)
 {
 	GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-	bool good = names != NULL;
+	const char *wrong = NULL;
 
 	memset(peer, 0, sizeof(*peer));
-	for (int i = 0; good && i < sk_GENERAL_NAME_num(names); i++) {
+	for (int i = 0; !wrong && i < sk_GENERAL_NAME_num(names); i++) {
 		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
 		struct bytes text;
 
@@ -102,12 +106,12 @@ bool tls_peer_read(const X509 *certificate, struct peer *peer)
 		text = bytes_of(ASN1_STRING_get0_data(name->d.uniformResourceIdentifier),
 				(size_t)ASN1_STRING_length(name->d.uniformResourceIdentifier));
 		if (begins(text, PREFIX))
-			good = read_uri(
+			wrong = read_uri(
 				bytes_of(text.ptr + strlen(PREFIX), text.len - strlen(PREFIX)),
 				peer);
 	}
 	GENERAL_NAMES_free(names);
-	return good && peer->role != PEER_NONE;
+	return wrong || peer->role != PEER_NONE ? wrong : "it has no role of ours";
 }
 
 /* Seconds since 1970; 0 when it cannot be told. */
@@ -126,7 +130,7 @@ bool tls_peer(const SSL *ssl, struct peer *peer, int64_t *until)
 	*until = INT64_MAX;
 	if (!certificate)
 		return true;
-	if (SSL_get_verify_result(ssl) != X509_V_OK || !tls_peer_read(certificate, peer))
+	if (SSL_get_verify_result(ssl) != X509_V_OK || tls_peer_read(certificate, peer))
 		return false;
 	peer->loopback = loopback;
 	*until = seconds(X509_get0_notAfter(certificate));

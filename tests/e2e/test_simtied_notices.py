@@ -25,7 +25,7 @@ DAY = 86400
 class Scene:
     """An operator with a subscriber who is registered at messengers, each with a receiver."""
 
-    def __init__(self, stack, messengers, place=None, store=None):
+    def __init__(self, stack, messengers, place=None, store=None, tls=""):
         self.place = place or stack.enter_context(
             Place(*(word for name in messengers for word in ("--messenger", name))))
         self.store = store or Sqlite(self.place)
@@ -34,7 +34,7 @@ class Scene:
         ca = self.place.pki / "ca.pem"
         self.receivers = {name: stack.enter_context(Receiver(self.pair(name), ca)) for name in messengers}
         self.operator = stack.enter_context(Operator(
-            self.place, store=self.store.where, operator=VIRTUAL, environment=self.clock.environment,
+            self.place, store=self.store.where, operator=VIRTUAL, environment=self.clock.environment, tls=tls,
             notify={name: receiver.url for name, receiver in self.receivers.items()}))
         self.sims = sims = Fleet(self.place, self.operator, 1)
         self.registrations = {}
@@ -249,10 +249,50 @@ def ended_while_a_messenger_hangs_it_keeps_the_notice():
         wait_for(lambda: scene.only("state") == (DELIVERED,), "delivery")
 
 
+def a_server_that_is_revoked_gets_nothing():
+    """By the list for servers, which is read anew as the one for clients is, and must not be out of date."""
+    with contextlib.ExitStack() as stack:
+        place = stack.enter_context(Place("--messenger", CHAT))
+        servers = place.path / "servers-crl.pem"
+
+        def publish(*dates):
+            place.openssl("ca", "-config", "ca.cnf", "-cert", place.pki / "ca.pem", "-keyfile", place.pki / "ca.key",
+                          "-gencrl", *(dates or ("-crldays", 2)), "-out", servers)
+
+        place.revoke()
+        publish()
+        scene = Scene(stack, [CHAT], place,
+                      tls=f'\tserver_ca = "{place.pki}/ca.pem";\n\tserver_crl = "{servers}";\n')
+        chat = scene.receivers[CHAT]
+        scene.event(event="SUSPENDED")
+        scene.come(CHAT, 1)
+        wait_for(lambda: scene.only("state") == (DELIVERED,), "delivery")
+        # Revoked, but by another list: clients' alone says so.
+        place.revoke(place.messenger(CHAT)[0])
+        scene.operator.reload()
+        scene.event(event="RESUMED")
+        scene.come(CHAT, 2)
+        publish()
+        scene.operator.reload()
+        scene.event(event="SUSPENDED")
+        wait_for(lambda: "its certificate is revoked" in scene.stuck(), "the refusal")
+        publish("-crl_lastupdate", "20200101000000Z", "-crl_nextupdate", "20200102000000Z")
+        scene.operator.reload()
+        wait_for(lambda: "out of date" in scene.stuck(), "the refusal of all")
+        holds(f"{servers}: is out of date" in scene.operator.said(), scene.operator.said())
+        same(len(chat.notices), 2)
+        place.revoke()
+        publish()
+        scene.operator.reload()
+        scene.later(1350)
+        scene.come(CHAT, 3)
+
+
 if __name__ == "__main__":
     sys.exit(run([
         a_notice_is_sent_again_until_it_is_taken_and_then_no_more,
         messengers_do_not_wait_for_one_another_and_an_impostor_gets_nothing,
         what_waits_for_one_messenger_keeps_no_others_from_their_turn,
         killed_between_sending_and_settling_it_sends_the_same_again,
-        ended_while_a_messenger_hangs_it_keeps_the_notice]))
+        ended_while_a_messenger_hangs_it_keeps_the_notice,
+        a_server_that_is_revoked_gets_nothing]))

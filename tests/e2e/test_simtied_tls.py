@@ -40,11 +40,17 @@ def certificates_that_do_not_hold_are_refused():
             same(operator.request("GET", PATH).status, 404)
             for pair in (revoked, place.issue("expired", GOOD, days=-1),
                          place.issue("server", GOOD, usage="serverAuth"), place.issue("bare", GOOD, usage=None),
+                         place.issue("no-utf8", ["urn:x-simtie:messenger:chat%ff.example"]),
+                         place.issue("control", ["urn:x-simtie:admin:a%0Ab", "urn:x-simtie:scope:events"]),
                          place.issue("nobody", []), place.issue("scopes", ["urn:x-simtie:scope:events"]),
                          place.issue("two", GOOD + ["urn:x-simtie:admin:a"]),
                          place.issue("foreign", GOOD, ca=(other / "ca.pem", other / "ca.key"))):
                 refused_in_handshake(operator, pair)
             same(operator.request("GET", PATH).status, 404)
+            # Each once, by its number: the name is what is wrong with it.
+            said = operator.said()
+            same(said.count("is refused: its name is not UTF-8"), 2, said)
+            holds("chat" not in said, said)
 
 
 def without_a_certificate_there_is_health_and_what_is_public():
@@ -252,6 +258,7 @@ def what_is_wrong_in_a_configuration_is_said_with_its_line():
                 ("operator = {", "messanger = {", "no group operator or messenger"),
                 ("/tls.pem", "/nothing.pem", "no certificate in PEM"),
                 (f"{place.pki}/crl.pem", f"{place.pki}/ca.pem", "holds no revocation list"),
+                ("tls = {", f'tls = {{ server_crl = "{place.pki}/ca.pem"; ', "holds no revocation list"),
                 ("/tls.key", "/issuer.key", "is not this certificate's key")):
             config.write_text(text.replace(old, new, 1))
             _, err = simtied("check-config", "--config", config, code=USAGE)

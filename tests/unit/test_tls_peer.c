@@ -24,7 +24,7 @@ static bool read_alt(const char *alt, struct peer *peer)
 	bool read;
 
 	assert_true(certs_make(NULL, &request, &pair));
-	read = tls_peer_read(pair.certificate, peer);
+	read = tls_peer_read(pair.certificate, peer) == NULL;
 	certs_clear(&pair);
 	return read;
 }
@@ -71,6 +71,14 @@ static void what_is_none_or_two_is_refused(void **state)
 		"URI:urn:x-simtie:messenger:a%00b",
 		"URI:urn:x-simtie:messenger:a%0ab",
 		"URI:urn:x-simtie:messenger:a%4",
+		/* What is no UTF-8, and C1. */
+		"URI:urn:x-simtie:messenger:a%ff",
+		"URI:urn:x-simtie:messenger:a%c3",
+		"URI:urn:x-simtie:messenger:%c0%80",
+		"URI:urn:x-simtie:messenger:a%ed%a0%80",
+		"URI:urn:x-simtie:messenger:a%c2%85b",
+		"URI:urn:x-simtie:admin:a%ff",
+		"URI:urn:x-simtie:operator:a%f8%88%80%80%80",
 		"URI:urn:x-simtie:boss:a",
 		"URI:urn:x-simtie:scope:events",
 		"URI:URN:x-simtie:messenger:a",
