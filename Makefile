@@ -134,6 +134,7 @@ WRAP_test_operator_rounds := -Wl,--wrap=clock_gettime
 WRAP_test_operator_model := -Wl,--wrap=clock_gettime
 WRAP_test_operator_status := -Wl,--wrap=clock_gettime
 WRAP_test_operator_retention := -Wl,--wrap=clock_gettime
+WRAP_test_operator_ended := -Wl,--wrap=clock_gettime
 # test_operator_cost compares what two refusals call.
 WRAP_test_operator_cost := $(addprefix -Wl$(comma)--wrap=,db_query db_run EC_POINT_mul EVP_KDF_derive \
 			EVP_CipherUpdate EVP_DecryptUpdate EVP_EncryptUpdate EVP_Digest EVP_MAC_final)

@@ -210,7 +210,8 @@ int audit_read(struct db *db, const struct vault *vault, const struct vault_inde
 		line.actor = json_string_value(json_object_get(object, "actor"));
 		line.action = json_string_value(json_object_get(object, "action"));
 		line.reason = json_string_value(json_object_get(object, "reason"));
-		hers = !line.action || strcmp(line.action, AUDIT_NEW_SUBSCRIBER) != 0;
+		hers = !line.action || (strcmp(line.action, AUDIT_NEW_SUBSCRIBER) != 0 &&
+					strcmp(line.action, AUDIT_SUBSCRIBER_DELETED) != 0);
 		if (hers)
 			see(context, row.at, &line);
 		json_decref(object);

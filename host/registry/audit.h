@@ -20,12 +20,16 @@ struct audit_line {
 /* The action of the line with which a number that somebody had before begins anew. */
 #define AUDIT_NEW_SUBSCRIBER "number given to a new subscriber"
 
+/* That of the line with which a subscriber was deleted. */
+#define AUDIT_SUBSCRIBER_DELETED "subscriber deleted"
+
 /* An error of db.h. */
 int audit_write(struct db *db, const struct vault *vault, const char *chain,
 		const struct audit_line *line);
 
 /* Calls `see` for each line about a subscriber, newest first, at most `limit`, back to when the
- * number was given to her: what is older is another's. Text is borrowed for the call. */
+ * number was given to her, or who had it before was deleted: what is older is another's. Text is
+ * borrowed for the call. */
 int audit_read(struct db *db, const struct vault *vault, const struct vault_index *subscriber,
 	       unsigned limit,
 	       void (*see)(void *context, int64_t at, const struct audit_line *line),

@@ -145,6 +145,7 @@ static int row_read(struct db *db, const struct vault *vault, const char *number
 	subscriber->state = (enum subscriber_state)state;
 	subscriber->card_state = (enum subscriber_card)card_state;
 	subscriber->sim_changed_at = db_column_int(db, 3);
+	subscriber->purge_at = db_column_int(db, 6);
 	if (has_card)
 		memcpy(subscriber->key.device_public, point.ptr, SIMTIE_POINT_SIZE);
 	return row_unseal(vault, (uint32_t)db_column_int(db, 4), db_column_bytes(db, 5), number,
@@ -162,8 +163,8 @@ static void row_unseal_in_vain(const struct vault *vault, const char *number,
 }
 
 #define LOOK                                                                                       \
-	"SELECT state, card_state, device_public, sim_changed_at, key_id,"                         \
-	" sealed FROM subscribers WHERE hi = $1 AND lo = $2"
+	"SELECT state, card_state, device_public, sim_changed_at, key_id, sealed, purge_at"        \
+	" FROM subscribers WHERE hi = $1 AND lo = $2"
 
 static const char look[] = LOOK;
 static const char hold[] = LOOK " FOR UPDATE";
@@ -291,14 +292,15 @@ int subscriber_write(struct db *db, const struct vault *vault, struct subscriber
 {
 	static const char upsert[] =
 		"INSERT INTO subscribers (hi, lo, state, card, card_state, device_public,"
-		" sim_changed_at, updated_at, key_id, sealed)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+		" sim_changed_at, updated_at, purge_at, key_id, sealed)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 		" ON CONFLICT (hi, lo) DO UPDATE SET state = excluded.state, card = excluded.card,"
 		" card_state = excluded.card_state, device_public = excluded.device_public,"
 		" sim_changed_at = excluded.sim_changed_at, updated_at = excluded.updated_at,"
+		" purge_at = excluded.purge_at,"
 		" key_id = excluded.key_id, sealed = excluded.sealed";
 	const bool has_card = subscriber->card_state != SUBSCRIBER_CARD_NONE;
-	const int64_t changed = subscriber->sim_changed_at;
+	const int64_t changed = subscriber->sim_changed_at, purge_at = subscriber->purge_at;
 	uint8_t sealed[SEALED_MAX];
 	uint32_t key_id;
 	size_t len;
@@ -321,6 +323,7 @@ int subscriber_write(struct db *db, const struct vault *vault, struct subscriber
 							     SIMTIE_POINT_SIZE))
 					 : db_null(),
 				changed ? db_int(changed) : db_null(), db_int(clock_wall_ms()),
-				db_int(key_id), db_bytes(bytes_of(sealed, len))),
+				purge_at ? db_int(purge_at) : db_null(), db_int(key_id),
+				db_bytes(bytes_of(sealed, len))),
 		      NULL);
 }

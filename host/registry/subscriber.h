@@ -37,6 +37,7 @@ struct subscriber {
 	struct simtie_card_key key; /* without a card one that nobody has; the caller's to wipe */
 	char number[SIMTIE_NUMBER_SIZE];
 	int64_t sim_changed_at; /* wall ms; 0: never */
+	int64_t purge_at;       /* wall ms; 0: the contract runs */
 };
 
 enum subscriber_lock { SUBSCRIBER_READ, SUBSCRIBER_LOCK };

@@ -79,6 +79,7 @@ static int read_numbers(struct operator_state *op)
 		{"verification_days", 1, 366, 30, &op->verification_days},
 		{"credential_days", 1, 3660, 365, &op->credential_days},
 		{"clone_days", 1, 3660, 90, &op->clone_days},
+		{"subscriber_days", 1, 3660, 180, &op->subscriber_days},
 		{"status_list_size", 64, 16777216, 1048576, &op->status_list_size},
 		{"status_tick_s", 1, 3600, 60, &op->status_tick_s},
 		{"cache_size", 0, 16777216, 65536, &op->cache_size},

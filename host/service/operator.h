@@ -14,6 +14,8 @@
  *   refusal_ms = 25;                 a no is not sent before this
  *   retention_days = 180; verification_days = 30; credential_days = 365;
  *   clone_days = 90;                 how long a counter value used twice is found to be a clone
+ *   subscriber_days = 180;           of a subscriber whose contract has ended; longer while a
+ *                                    registration of hers has not outlived its own time
  *   status_list_size = 1048576;      bits
  *   status_tick_s = 60;              a status list changes at multiples of this
  *   cache_size = 65536;              service keys kept
@@ -46,7 +48,7 @@ struct operator_state {
 	struct simtie_service_key *_Atomic sealing;
 	struct operator_keys *keys; /* operator_keys.c */
 	long deadline_s, answer_within_ms, backlog_batch, refusal_ms;
-	long retention_days, verification_days, credential_days, clone_days;
+	long retention_days, verification_days, credential_days, clone_days, subscriber_days;
 	long status_list_size, status_tick_s, cache_size;
 	bool allow_virtual;
 	struct operator_messenger *messengers;
@@ -90,8 +92,10 @@ enum verification_state {
 
 enum registration_state {
 	REGISTRATION_STANDS = 1,
-	REGISTRATION_ENDED = 2,
-	REGISTRATION_ENDED_BY_EVENT = 3,
+	REGISTRATION_ENDED = 2,          /* by the messenger */
+	REGISTRATION_ENDED_BY_EVENT = 3, /* with the contract */
+	REGISTRATION_REPLACED = 4,       /* by a newer one of the same messenger */
+	REGISTRATION_OF_EARLIER = 5,     /* of who had the number before: shown to nobody */
 };
 
 /* ---- Handlers, each in the file of its name ---- */
@@ -143,6 +147,10 @@ struct operator_backlog *operator_backlog_new(void);
 void operator_backlog_free(struct operator_backlog **backlog);
 /* Deletes what has outlived its time (operator_retention.c). */
 int operator_retention_run(struct work *work, bool *more);
+/* Its part of subscribers whose contract has ended (operator_ended.c), by a clock that is believed;
+ * and all counters of one: for who cannot come back. */
+int operator_ended_purge(struct work *work, bool *more);
+int operator_ended_counters(struct work *work, const struct vault_index *subscriber);
 
 /* Sends what is due from the outbox (operator_outbox.c). */
 int operator_outbox_run(struct work *work, bool *more);

@@ -187,6 +187,8 @@ static int happen(struct event *event, const struct request *request, struct rep
 		break;
 	}
 	event->subscriber.state = to;
+	if (to == SUBSCRIBER_TERMINATED || to == SUBSCRIBER_PORTED_OUT)
+		event->subscriber.purge_at = clock_wall_ms() + event->op->subscriber_days * DAY_MS;
 	if (event->kind == SIMTIE_EVENT_SIM_SWAPPED)
 		result = swap_card(event, &wrong, &again);
 	if (result != DB_OK)

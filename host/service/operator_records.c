@@ -140,14 +140,19 @@ static int give_card(struct import *import, struct subscriber *subscriber, const
 	return result;
 }
 
-/* Who has the number now sees the log from here on, not what is noted of who had it before. */
-static int note_new_subscriber(const struct import *import, const struct vault_index *index)
+/* Who has the number now sees the log from here on, not what is noted of who had it before, nor her
+ * registrations. The card of that one comes back with nobody: its counters may go. */
+static int begin_anew(const struct import *import, const struct vault_index *index)
 {
+	static const char hide[] = "UPDATE registrations SET state = 5 WHERE hi = $1 AND lo = $2";
+	struct work *work = import->work;
 	const struct audit_line line = {
 		.actor = "operator", .action = AUDIT_NEW_SUBSCRIBER, .subscriber = index};
+	int result = db_run(work->db, hide, DB_VALUES(db_int(index->hi), db_int(index->lo)), NULL);
 
-	return audit_write(import->work->db, import->work->service->vault, import->work->chain,
-			   &line);
+	if (result == DB_OK)
+		result = operator_ended_counters(work, index);
+	return result ? result : audit_write(work->db, work->service->vault, work->chain, &line);
 }
 
 static int take_subscriber(struct import *import, const char *number, const char *iccid)
@@ -169,7 +174,7 @@ static int take_subscriber(struct import *import, const char *number, const char
 			.index = index, .state = SUBSCRIBER_ACTIVE, .sim_changed_at = changed};
 		snprintf(subscriber.number, sizeof(subscriber.number), "%s", number);
 		if (found)
-			result = note_new_subscriber(import, &index);
+			result = begin_anew(import, &index);
 	}
 	if (result == DB_OK && iccid)
 		result = give_card(import, &subscriber, iccid);

@@ -1,7 +1,7 @@
 /*
  * Deletes what has outlived its time: decided verifications, ended registrations, notices that were
- * delivered or given up, counter values too old to tell of a clone. A little at a time, so that
- * nobody waits for it.
+ * delivered or given up, counter values too old to tell of a clone, subscribers whose contract
+ * ended (operator_ended.c). A little at a time, so that nobody waits for it.
  *
  * An event revokes the credentials that a verification or a registration names. A credential whose
  * verification goes, and that was never registered, no event would find again: it is revoked then.
@@ -59,6 +59,14 @@ int operator_retention_run(struct work *work, bool *more)
 		{lists, now, "table=\"status_lists\""},
 		{tokens, now - PURGE_DAY_MS, "table=\"status_tokens\""},
 	};
+	bool believed, more_ended = false;
+	int result = purge_clock(work, &believed);
 
-	return purge_run(work, purges, sizeof(purges) / sizeof(purges[0]), more);
+	*more = false;
+	if (result == DB_OK && believed)
+		result = purge_rows(work, purges, sizeof(purges) / sizeof(purges[0]), more);
+	if (result == DB_OK && believed)
+		result = operator_ended_purge(work, &more_ended);
+	*more |= more_ended;
+	return result;
 }

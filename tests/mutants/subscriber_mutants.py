@@ -3,7 +3,9 @@
 REGISTRY, SERVICE = "host/registry/", "host/service/"
 
 AUDIT, OUTBOX, REKEY = "test_audit", "test_outbox", "test_rekey"
+OPERATOR_ENDED = SERVICE + "operator_ended.c"
 PURGE_CLOCK, RETENTION = SERVICE + "purge_clock.c", "test_operator_retention"
+ENDED = "test_operator_ended"
 EVENT, RECORDS = "test_operator_event", "test_operator_records"
 
 MUTANTS = [
@@ -20,7 +22,8 @@ MUTANTS = [
     ("a log that is written to is not broken", REGISTRY + "audit.c", "\twhile (result == DB_OK && seq > walk->seq && found)\n",
      "\twhile (false)\n", AUDIT),
     ("a number's next holder sees nothing earlier", REGISTRY + "audit.c",
-     "hers = !line.action || strcmp(line.action, AUDIT_NEW_SUBSCRIBER) != 0;", "hers = true;", EVENT),
+     "strcmp(line.action, AUDIT_NEW_SUBSCRIBER) != 0 &&", "", EVENT),
+    ("nor of a subscriber who was deleted", REGISTRY + "audit.c", "strcmp(line.action, AUDIT_SUBSCRIBER_DELETED) != 0);", "true);", ENDED),
     # The outbox
     ("a claimed notice is nobody else's", REGISTRY + "outbox.c", '" AND (claimed_until <= $1 OR claimed_until > $2)"',
      '" AND (claimed_until >= 0 OR claimed_until > $2)"', OUTBOX),
@@ -54,6 +57,15 @@ MUTANTS = [
      "\t\tresult = DB_OK;\n", EVENT),
     ("what no event would find is revoked", SERVICE + "operator_retention.c", '" WHERE v.state = 2 AND NOT', '" WHERE v.state = 9 AND NOT',
      "test_operator_retention"),
+    # Contracts that have ended
+    ("a subscriber stays while a registration of hers does", OPERATOR_ENDED, "\tif (count > 0)\n", "\tif (count < 0)\n", ENDED),
+    ("who has a contract is not deleted", OPERATOR_ENDED, "WHERE purge_at <= $1", "WHERE $1 > 0", ENDED),
+    ("her counters go with her", OPERATOR_ENDED, "DELETE FROM counters", "DELETE FROM audit_heads WHERE 1 = 0 AND $1 = $2; --", ENDED),
+    ("her end leaves a line", OPERATOR_ENDED, "\t\tresult = audit_write(work->db, work->service->vault, work->chain, &line);",
+     "\t\tresult = line.actor ? DB_OK : DB_ERR_SQL;", ENDED),
+    ("a subscriber is deleted in her time", SERVICE + "operator_event.c", "clock_wall_ms() + event->op->subscriber_days * DAY_MS;", "1;", ENDED),
+    ("a number given on has no counters", SERVICE + "operator_records.c", "\t\tresult = operator_ended_counters(work, index);", "\t\t(void)work;",
+     ENDED),
     # The purge and its clock
     ("a clock that leapt deletes nothing", PURGE_CLOCK, "found && clock_gain(&last, &now) > PURGE_LEAP_MS)", "found && clock_gain(&last, &now) < 0)",
      RETENTION),
@@ -74,7 +86,7 @@ MUTANTS = [
      RECORDS),
     ("an import changes no SIM", SERVICE + "operator_records.c",
      "\telse if (state == STOCK_GIVEN && subscriber->card_state != SUBSCRIBER_CARD_NONE)\n", "\telse if (false)\n", RECORDS),
-    ("an import says when a number is somebody else's", SERVICE + "operator_records.c", "\t\tif (found)\n\t\t\tresult = note_new",
-     "\t\tif (false)\n\t\t\tresult = note_new", EVENT),
+    ("an import says when a number is somebody else's", SERVICE + "operator_records.c", "\t\tif (found)\n\t\t\tresult = begin_anew",
+     "\t\tif (false)\n\t\t\tresult = begin_anew", EVENT),
     ("two cards of one ICCID are refused", REGISTRY + "stock.c", "\telse if (result == DB_OK && !same)\n", "\telse if (false)\n", RECORDS),
 ]

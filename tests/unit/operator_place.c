@@ -75,6 +75,7 @@ static void settings(struct operator_place *place)
 	op->verification_days = 30;
 	op->credential_days = 365;
 	op->clone_days = 90;
+	op->subscriber_days = 180;
 	op->status_list_size = 65536;
 	op->status_tick_s = 60;
 	op->allow_virtual = true;

@@ -17,13 +17,17 @@ CREATE TABLE subscribers (
 	device_public BYTEA,                -- uncompressed point, 65 bytes
 	sim_changed_at INTEGER,             -- null: never since import
 	updated_at INTEGER NOT NULL,
+	purge_at INTEGER,                   -- null while the contract runs
 	key_id INTEGER NOT NULL,
 	sealed BYTEA NOT NULL,              -- chain code (32 bytes), card (16), zeros without one; number (ASCII)
 	PRIMARY KEY (hi, lo)
 );
+CREATE INDEX subscribers_purge ON subscribers (purge_at) WHERE purge_at IS NOT NULL;
 
 -- Cards that were made, by HMAC over the ICCID. One that a subscriber has leaves its row, without
--- the chain code, so that no second subscriber gets it.
+-- the chain code, so that no second subscriber gets it. That row stays for ever: it is why nothing
+-- else of a card need be kept for its tokens to count no more. Once the subscriber is deleted it
+-- leads to nobody.
 CREATE TABLE stock (
 	hi INTEGER NOT NULL,
 	lo INTEGER NOT NULL,
@@ -95,7 +99,7 @@ CREATE TABLE registrations (
 	id BYTEA NOT NULL,                  -- the verification's
 	lo INTEGER NOT NULL,
 	service INTEGER NOT NULL,
-	state INTEGER NOT NULL,             -- 1 registered, 2 ended by the messenger, 3 by an event
+	state INTEGER NOT NULL,             -- enum registration_state
 	status_list INTEGER,
 	status_index INTEGER,
 	ended_at INTEGER,
