@@ -39,6 +39,19 @@ struct desk_option {
 int desk_arguments(int argc, char **argv, const char *name, const char *help, const char **config,
 		   struct desk_option *options, size_t count, const char **words, size_t words_max);
 
+/* Who a line of the audit log says it was: "staff alice", "staff alice as root", "staff root, by
+ * sudo alice" where the kernel knows of no login. */
+#define DESK_STAFF_SIZE 160
+void desk_staff(char actor[static DESK_STAFF_SIZE]);
+
+/* The same of what is given (desk_staff.c). */
+struct desk_staff {
+	unsigned long login; /* /proc/self/loginuid; 4294967295: none */
+	unsigned long uid;
+	const char *sudo; /* SUDO_USER, or NULL */
+};
+void desk_staff_text(const struct desk_staff *staff, char actor[static DESK_STAFF_SIZE]);
+
 /* ---- The commands, each in the file of its name: desk_NAME.c ---- */
 
 int desk_audit_main(int argc, char **argv);

@@ -7,19 +7,19 @@
 #include "operator.h"
 #include "operator_registration.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define REASON_MAX 200 /* bytes, as of an event */
 
 static const char help[] =
 	"Usage: simtied operator record --config FILE --reason TEXT NUMBER\n\n"
-	"Shows the registrations of one subscriber. The reason, and the user who asks, go into "
-	"the\n"
-	"audit log first; the subscriber sees both. There is no listing of several.\n";
+	"Shows the registrations of one subscriber. The reason, and the user who asks (who logged "
+	"in,\n"
+	"and whom that is with sudo), go into the audit log first; the subscriber sees both. There "
+	"is\n"
+	"no listing of several.\n";
 
 struct reading {
 	const char *number, *reason;
@@ -44,17 +44,13 @@ static json_t *registrations(const struct registration *list, size_t count)
 
 static int note(struct work *work, const struct reading *reading, const struct vault_index *index)
 {
-	const struct passwd *user = getpwuid(getuid());
-	char actor[80];
+	char actor[DESK_STAFF_SIZE];
 	const struct audit_line line = {.actor = actor,
 					.action = "read registrations",
 					.reason = reading->reason,
 					.subscriber = index};
 
-	if (user)
-		snprintf(actor, sizeof(actor), "staff %.60s", user->pw_name);
-	else
-		snprintf(actor, sizeof(actor), "staff %lu", (unsigned long)getuid());
+	desk_staff(actor);
 	return audit_write(work->db, work->service->vault, work->chain, &line);
 }
 

@@ -3,10 +3,10 @@
 
 import base64
 import contextlib
-import getpass
 import json
 import os
 import pathlib
+import pwd
 import random
 import re
 import shutil
@@ -146,6 +146,13 @@ class Subscriber:
         return reply.json
 
 
+def staff():
+    """Who we are to the audit log: the login's user first, which neither su nor sudo changes."""
+    uid, login = os.getuid(), int(pathlib.Path("/proc/self/loginuid").read_text())
+    names = [pwd.getpwuid(number).pw_name for number in ((uid,) if login in (uid, 2**32 - 1) else (login, uid))]
+    return f"staff {' as '.join(names)}"
+
+
 @on_each_store
 def staff_reads_with_a_reason_and_the_subscriber_sees_it(place, store):
     with Operator(place, store=store.where, operator=VIRTUAL) as operator:
@@ -166,7 +173,11 @@ def staff_reads_with_a_reason_and_the_subscriber_sees_it(place, store):
             same((out, "4930999999" in err), ("", False), "of nobody")
             same(store.rows(lines)[0][0], before, "what shows nothing leaves no line")
 
-            shown = json.loads(desk(operator, "record", "--reason", "court order 7 Ä", subscriber.number)[0])
+            os.environ["SUDO_USER"] = "alice"
+            try:
+                shown = json.loads(desk(operator, "record", "--reason", "court order 7 Ä", subscriber.number)[0])
+            finally:
+                del os.environ["SUDO_USER"]
             same([(r["service"], r["identificationCode"]) for r in shown], [(MESSENGER, "code-1")])
             same(store.rows(lines)[0][0], before + 1)
 
@@ -174,7 +185,7 @@ def staff_reads_with_a_reason_and_the_subscriber_sees_it(place, store):
             same([r["identificationCode"] for r in view["registrations"]], ["code-1"])
             seen = [line for line in view["auditLog"] if line.get("reason")]
             same([(line["actor"], line["action"], line["reason"]) for line in seen],
-                 [(f"staff {getpass.getuser()}", "read registrations", "court order 7 Ä")])
+                 [(f"{staff()}, by sudo alice", "read registrations", "court order 7 Ä")])
             verified_log(operator)
             for table in ("audit", "registrations", "verifications"):
                 same(subscriber.number.encode() in store.dump(table), False, f"{table} in clear")

@@ -22,6 +22,10 @@ MUTANTS = [
      "rekey->table + 2 < roles[rekey->role].count", DESK),
     ("desk: what was given up is listed so", REGISTRY + "outbox.c", "db_column_int(db, 9) == GIVEN_UP;", "false;", NOTICES),
     ("notices: what was given up is counted", SERVICE + "operator_outbox.c", "result == DB_OK && flight->given_up", "false", NOTICES),
+    ("desk: whoever logged in is named", SERVICE + "desk_staff.c", "has_login && staff->login != staff->uid", "false", "test_desk_staff"),
+    ("desk: what sudo says is in nobody's place", SERVICE + "desk_staff.c", "\tname_of(staff->uid, user);\n",
+     "\tname_of(staff->uid, user);\n\tif (sudo)\n\t\tsnprintf(user, sizeof(user), \"%s\", sudo);\n", "test_desk_staff"),
+    ("desk: what sudo says is a name", SERVICE + "desk_staff.c", "staff->sudo && is_name(staff->sudo)", "staff->sudo", "test_desk_staff"),
     # Faults
     ("faults: who waits for a store is told so at once", SERVICE + "engine_batch.c",
      "(reached == REACHED_NOTHING && regroups + 1 == ENGINE_REGROUPS)", "false", FAULTS),
