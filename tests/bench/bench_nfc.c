@@ -1,13 +1,16 @@
 /*
- * What an exchange by radio costs through the library, against the same frames written to the same
- * device by hand: bench_nfc PORT, with a PN532 at PORT (the simulated one: tests/lib/pn532.py) and
- * a card on it. By turns in one run, so that what slows the machine slows both. Each exchange is
- * timed by itself and the fastest tenth of each kind compared: what they cost while nobody else
- * wants the processor.
+ * What an exchange by radio costs through the library, through libnfc alone in one thread, and by
+ * the same frames written to the same device by hand: bench_nfc PORT, with a PN532 at PORT (the
+ * simulated one: tests/lib/pn532.py) and a card on it. By turns in one run, so that what slows the
+ * machine slows all. Each exchange is timed by itself and the fastest tenth of each kind compared:
+ * what they cost while nobody else wants the processor.
+ *
+ * bench_nfc PORT KIND COUNT makes exchanges of one kind, for a tool that watches the process.
  */
 #include "simtie.h"
 
 #include <fcntl.h>
+#include <nfc/nfc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +21,7 @@
 #define ROUNDS    9
 #define PER_ROUND 200
 #define TIMES     (ROUNDS * PER_ROUND)
+#define BOUND_MS  5000
 
 #define ACK_SIZE  6
 #define HEAD_SIZE 5 /* preamble, start code, LEN, LCS */
@@ -106,13 +110,13 @@ static void close_bare(int port)
 	close(port);
 }
 
-static void bare(const char *path, double *times)
+static void bare(const char *path, int count, double *times)
 {
 	uint8_t body[2 + sizeof challenge] = {0x40, 0x01}, answer[256];
 	int port = open_bare(path);
 
 	memcpy(body + 2, challenge, sizeof challenge);
-	for (int i = 0; i < PER_ROUND; i++) {
+	for (int i = 0; i < count; i++) {
 		double start = now();
 
 		need(command(port, body, sizeof body, answer) > 2 && answer[0] == 0,
@@ -122,17 +126,50 @@ static void bare(const char *path, double *times)
 	close_bare(port);
 }
 
+/* ---- Through libnfc alone ---- */
+
+static void libnfc(const char *path, int count, double *times)
+{
+	const nfc_modulation type_a = {NMT_ISO14443A, NBR_106};
+	nfc_connstring name;
+	nfc_context *context;
+	nfc_device *device;
+	nfc_target card;
+	uint8_t answer[263];
+
+	setenv("LIBNFC_LOG_LEVEL", "0", 0);
+	nfc_init(&context);
+	need(context != NULL, "no libnfc");
+	snprintf(name, sizeof name, "pn532_uart:%s", path);
+	device = nfc_open(context, name);
+	need(device && nfc_initiator_init(device) == 0, "no device");
+	nfc_device_set_property_bool(device, NP_INFINITE_SELECT, false);
+	need(nfc_initiator_select_passive_target(device, type_a, NULL, 0, &card) == 1, "no card");
+	for (int i = 0; i < count; i++) {
+		double start = now();
+
+		need(nfc_initiator_transceive_bytes(device, challenge, sizeof challenge, answer,
+						    sizeof answer, BOUND_MS) > 0,
+		     "the card does not answer");
+		times[i] = now() - start;
+	}
+	nfc_close(device);
+	nfc_exit(context);
+}
+
 /* ---- Through the library ---- */
 
-static void session(const char *reader, double *times)
+static void library(const char *path, int count, double *times)
 {
+	char reader[256];
 	const struct simtie_options options = {.reader = reader};
 	struct simtie_session *session;
 	uint8_t answer[256];
 	size_t len;
 
+	snprintf(reader, sizeof reader, "nfc:pn532_uart:%s", path);
 	need(simtie_open(&options, &session) == 0, "no session");
-	for (int i = 0; i < PER_ROUND; i++) {
+	for (int i = 0; i < count; i++) {
 		double start = now();
 
 		need(simtie_transmit_raw(session, challenge, sizeof challenge, answer,
@@ -142,6 +179,15 @@ static void session(const char *reader, double *times)
 	}
 	simtie_close(&session);
 }
+
+/* ---- Compared ---- */
+
+enum kind { BARE, LIBNFC, LIBRARY, KINDS };
+
+static const struct {
+	const char *name;
+	void (*exchange)(const char *path, int count, double *times);
+} kinds[KINDS] = {{"bare", bare}, {"libnfc", libnfc}, {"library", library}};
 
 static int compare(const void *a, const void *b)
 {
@@ -161,18 +207,38 @@ static double fastest(double times[static TIMES])
 	return sum / (TIMES / 10);
 }
 
+static double times[KINDS][TIMES];
+
+static void one_kind(const char *path, const char *name, const char *count)
+{
+	int wanted = atoi(count);
+
+	need(wanted > 0 && wanted <= TIMES, "so many exchanges are not made");
+	for (int kind = 0; kind < KINDS; kind++)
+		if (strcmp(kinds[kind].name, name) == 0)
+			kinds[kind].exchange(path, wanted, times[kind]);
+}
+
+static void all_kinds(const char *path)
+{
+	double each[KINDS];
+
+	for (int i = 0; i < ROUNDS; i++)
+		for (int kind = 0; kind < KINDS; kind++)
+			kinds[kind].exchange(path, PER_ROUND, times[kind] + i * PER_ROUND);
+	for (int kind = 0; kind < KINDS; kind++)
+		each[kind] = fastest(times[kind]);
+	printf("libnfc alone against bare frames: %.3f\n", each[LIBNFC] / each[BARE]);
+	printf("the library against libnfc alone: %.3f\n", each[LIBRARY] / each[LIBNFC]);
+	printf("the library against bare frames: %.3f\n", each[LIBRARY] / each[BARE]);
+}
+
 int main(int argc, char **argv)
 {
-	static double alone[TIMES], through[TIMES];
-	char reader[256];
-
-	need(argc == 2, "one argument, the port");
-	snprintf(reader, sizeof reader, "nfc:pn532_uart:%s", argv[1]);
-	for (int i = 0; i < ROUNDS; i++) {
-		bare(argv[1], alone + i * PER_ROUND);
-		session(reader, through + i * PER_ROUND);
-	}
-	printf("exchange through the library against bare frames: %.3f\n",
-	       fastest(through) / fastest(alone));
+	need(argc == 2 || argc == 4, "bench_nfc PORT [bare|libnfc|library COUNT]");
+	if (argc == 4)
+		one_kind(argv[1], argv[2], argv[3]);
+	else
+		all_kinds(argv[1]);
 	return EXIT_SUCCESS;
 }
