@@ -15,15 +15,15 @@
 
 static const char help[] =
 	"Usage: simtied operator record --config FILE --reason TEXT NUMBER\n\n"
-	"Shows the registrations of one subscriber. The reason, and the user who asks (who logged "
-	"in,\n"
-	"and whom that is with sudo), go into the audit log first; the subscriber sees both. There "
-	"is\n"
-	"no listing of several.\n";
+	"Shows the registrations of one subscriber, those that ended too, as long as they are "
+	"kept.\n"
+	"The reason, and the user who asks (who logged in, and whom that is with sudo), go into "
+	"the\n"
+	"audit log first; the subscriber sees both. There is no listing of several.\n";
 
 struct reading {
 	const char *number, *reason;
-	bool found;
+	bool found, complete;
 	json_t *shown;
 };
 
@@ -31,14 +31,8 @@ static json_t *registrations(const struct registration *list, size_t count)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < count; i++) {
-		char at[CLOCK_TEXT_SIZE];
-
-		clock_text(list[i].registered_at, at);
-		json_array_append_new(array, json_pack("{s:s,s:s,s:s}", "service", list[i].audience,
-						       "identificationCode", list[i].code,
-						       "registeredAt", at));
-	}
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(array, operator_registration_json(&list[i]));
 	return array;
 }
 
@@ -68,7 +62,8 @@ static int read_one(struct work *work, void *context)
 		return result;
 	result = note(work, reading, &subscriber.index);
 	if (result == DB_OK)
-		result = operator_registration_standing(work, &subscriber.index, &list, &count);
+		result = operator_registration_recorded(work, &subscriber.index, &list, &count,
+							&reading->complete);
 	json_decref(reading->shown);
 	reading->shown = result == DB_OK ? registrations(list, count) : NULL;
 	if (list)
@@ -92,6 +87,11 @@ static int show(struct desk *desk, struct reading *reading)
 		code = COMMAND_IO;
 	} else {
 		putchar('\n');
+		if (!reading->complete)
+			fprintf(stderr,
+				"simtied operator record: these are the newest %d; older ones "
+				"have ended\n",
+				REGISTRATIONS_SHOWN_MAX);
 	}
 	json_decref(reading->shown);
 	return code;

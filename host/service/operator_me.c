@@ -1,5 +1,6 @@
 /*
- * What a subscriber can see of herself, proved by her SIM: her registrations, and who read them.
+ * What a subscriber can see of herself, proved by her SIM: her registrations, those that have ended
+ * and are kept still among them, and who read them.
  *
  * POST /v1/me/challenges gives a nonce, good for a few minutes at any daemon of this operator,
  * since it carries its own time and a MAC. POST /v1/me/registrations takes an attestation for the
@@ -80,20 +81,24 @@ int operator_me_challenge(struct work *work, const struct request *request, stru
 
 static json_t *registration_json(const struct registration *registration)
 {
-	char id[VAULT_ID_TEXT_SIZE], at[CLOCK_TEXT_SIZE];
+	json_t *json = operator_registration_json(registration);
+	char id[VAULT_ID_TEXT_SIZE];
 
 	vault_id_text(registration->id, id);
-	clock_text(registration->registered_at, at);
-	return json_pack("{s:s,s:s,s:s,s:s,s:I}", "verificationId", id, "service",
-			 registration->audience, "identificationCode", registration->code,
-			 "registeredAt", at, "counter", (json_int_t)registration->counter);
+	if (json && (json_object_set_new(json, "verificationId", json_string(id)) ||
+		     json_object_set_new(json, "counter", json_integer(registration->counter)))) {
+		json_decref(json);
+		json = NULL;
+	}
+	return json;
 }
 
-static int add_registrations(struct work *work, const struct vault_index *index, json_t *array)
+static int add_registrations(struct work *work, const struct vault_index *index, json_t *array,
+			     bool *complete)
 {
 	struct registration *list = NULL;
 	size_t count = 0;
-	int result = operator_registration_standing(work, index, &list, &count);
+	int result = operator_registration_recorded(work, index, &list, &count, complete);
 
 	for (size_t i = 0; i < count && result == DB_OK; i++)
 		if (json_array_append_new(array, registration_json(&list[i])))
@@ -123,19 +128,20 @@ static int show(struct work *work, const struct vault_index *index, struct reply
 		.subscriber = index,
 	};
 	json_t *registrations = json_array(), *reads = json_array();
+	bool complete;
 	int result = registrations && reads ? DB_OK : DB_ERR_MEMORY;
 
 	if (result == DB_OK)
 		result = audit_write(work->db, work->service->vault, work->chain, &line);
 	if (result == DB_OK)
-		result = add_registrations(work, index, registrations);
+		result = add_registrations(work, index, registrations, &complete);
 	if (result == DB_OK)
 		result = audit_read(work->db, work->service->vault, index, READS_MAX, add_read,
 				    reads);
 	if (result == DB_OK)
-		return reply_json(
-			reply, 200,
-			json_pack("{s:o,s:o}", "registrations", registrations, "auditLog", reads));
+		return reply_json(reply, 200,
+				  json_pack("{s:o,s:b,s:o}", "registrations", registrations,
+					    "complete", complete, "auditLog", reads));
 	json_decref(registrations);
 	json_decref(reads);
 	return result;

@@ -8,107 +8,10 @@
 
 #include "operator_verification.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #define DAY_MS 86400000LL
-
-static const char table[] = "registrations";
-
-/* ---- The sealed part ---- */
-
-int operator_registration_seal(const struct vault *vault, const struct registration *registration,
-			       uint8_t sealed[static REGISTRATION_SEALED_MAX], size_t *len,
-			       uint32_t *key_id)
-{
-	const struct vault_place place = {table,
-					  bytes_of(registration->id, sizeof(registration->id))};
-	json_t *json = json_pack("{s:s, s:s, s:I, s:I}", "service", registration->audience,
-				 "identificationCode", registration->code, "registeredAt",
-				 (json_int_t)registration->registered_at, "counter",
-				 (json_int_t)registration->counter);
-	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
-	int error = VAULT_ERR_LIBRARY;
-
-	if (text) {
-		error = vault_seal(vault, &place, bytes_of((const uint8_t *)text, strlen(text)),
-				   sealed, REGISTRATION_SEALED_MAX, len, key_id);
-		bytes_wipe(text, strlen(text));
-	}
-	free(text);
-	json_decref(json);
-	return error ? DB_ERR_MEMORY : DB_OK;
-}
-
-static bool copy(char *out, size_t size, const char *text)
-{
-	if (!text || strlen(text) >= size)
-		return false;
-	memcpy(out, text, strlen(text) + 1);
-	return true;
-}
-
-int operator_registration_open(const struct vault *vault, const uint8_t id[static VAULT_ID_SIZE],
-			       uint32_t key_id, struct bytes sealed,
-			       struct registration *registration)
-{
-	const struct vault_place place = {table, bytes_of(id, VAULT_ID_SIZE)};
-	uint8_t plain[REGISTRATION_SEALED_MAX];
-	size_t len = 0;
-	json_t *json = NULL;
-	bool ok;
-
-	memset(registration, 0, sizeof(*registration));
-	memcpy(registration->id, id, VAULT_ID_SIZE);
-	if (vault_unseal(vault, &place, key_id, sealed, plain, sizeof(plain), &len) == VAULT_OK)
-		json = json_loadb((const char *)plain, len, JSON_REJECT_DUPLICATES, NULL);
-	ok = json &&
-	     copy(registration->audience, sizeof(registration->audience),
-		  json_string_value(json_object_get(json, "service"))) &&
-	     copy(registration->code, sizeof(registration->code),
-		  json_string_value(json_object_get(json, "identificationCode")));
-	registration->registered_at = json_integer_value(json_object_get(json, "registeredAt"));
-	registration->counter = (uint32_t)json_integer_value(json_object_get(json, "counter"));
-	bytes_wipe(plain, sizeof(plain));
-	json_decref(json);
-	return ok ? DB_OK : DB_ERR_DAMAGED;
-}
-
-int operator_registration_standing(struct work *work, const struct vault_index *subscriber,
-				   struct registration **list, size_t *count)
-{
-	static const char look[] = "SELECT id, key_id, sealed FROM registrations"
-				   " WHERE hi = $1 AND lo = $2 AND state = 1";
-	struct db *db = work->db;
-	int result = db_query(db, look, DB_VALUES(db_int(subscriber->hi), db_int(subscriber->lo)));
-
-	*list = NULL;
-	*count = 0;
-	if (result == DB_OK)
-		result = db_next(db);
-	for (; result == DB_ROW; result = db_next(db)) {
-		struct registration *grown = realloc(*list, (*count + 1) * sizeof(**list));
-		const struct bytes id = db_column_bytes(db, 0);
-		int opened = DB_ERR_MEMORY;
-
-		if (grown) {
-			*list = grown;
-			opened = id.len == VAULT_ID_SIZE
-					 ? operator_registration_open(
-						   work->service->vault, id.ptr,
-						   (uint32_t)db_column_int(db, 1),
-						   db_column_bytes(db, 2), &grown[*count])
-					 : DB_ERR_DAMAGED;
-		}
-		if (opened != DB_OK) {
-			db_end(db);
-			result = opened;
-			break;
-		}
-		(*count)++;
-	}
-	return result;
-}
 
 /* ---- Finding ---- */
 
@@ -207,7 +110,7 @@ static int end_earlier(struct work *work, const struct row *row, int64_t now)
 		"UPDATE status_entries SET revoked_at = $4 WHERE revoked_at IS NULL"
 		" AND (list, idx) IN (SELECT status_list, status_index FROM registrations"
 		" WHERE hi = $1 AND lo = $2 AND service = $3 AND state = 1)";
-	static const char end[] = "UPDATE registrations SET state = 2, ended_at = $4, purge_at = $5"
+	static const char end[] = "UPDATE registrations SET state = 4, ended_at = $4, purge_at = $5"
 				  " WHERE hi = $1 AND lo = $2 AND service = $3 AND state = 1";
 	const struct db_value hi = db_int(row->subscriber.hi), lo = db_int(row->subscriber.lo);
 	const struct db_value service = db_int(row->service), at = db_int(now);
@@ -272,8 +175,8 @@ static int register_new(struct work *work, const struct request *request, const 
 		return reply_error(reply, 409, "CONFLICT",
 				   "the SIM or the subscription changed since: verify anew");
 	memcpy(registration.id, row->id, sizeof(registration.id));
-	copy(registration.audience, sizeof(registration.audience), request->peer.name);
-	copy(registration.code, sizeof(registration.code), code);
+	snprintf(registration.audience, sizeof(registration.audience), "%s", request->peer.name);
+	snprintf(registration.code, sizeof(registration.code), "%s", code);
 	if (result == DB_OK)
 		result = end_earlier(work, row, registration.registered_at);
 	if (result == DB_OK)

@@ -1,7 +1,8 @@
 /*
- * A registration's row: what is sealed in it, and which ones stand.
+ * A registration's row: what is sealed in it, which ones stand, and which are recorded still.
  *
- * Owns the form of the sealed part. Refuses to read more than one subscriber's.
+ * Owns the form of the sealed part, and the form in which a registration is shown. Refuses to read
+ * more than one subscriber's, or one of who had her number before.
  */
 #ifndef SIMTIE_SERVICE_OPERATOR_REGISTRATION_H
 #define SIMTIE_SERVICE_OPERATOR_REGISTRATION_H
@@ -17,6 +18,9 @@ struct registration {
 	char code[REGISTRATION_CODE_MAX + 1];
 	int64_t registered_at; /* wall ms */
 	uint32_t counter;
+	/* Not sealed; of those that were found for a subscriber: */
+	enum registration_state state;
+	int64_t ended_at; /* wall ms; 0: it stands */
 };
 
 /* Seals it: bytes for the column `sealed`, at most REGISTRATION_SEALED_MAX. */
@@ -33,5 +37,15 @@ int operator_registration_open(const struct vault *vault, const uint8_t id[stati
  */
 int operator_registration_standing(struct work *work, const struct vault_index *subscriber,
 				   struct registration **list, size_t *count);
+
+/* All that is recorded of her, what stands first, then what ended last; but not more than
+ * REGISTRATIONS_SHOWN_MAX: *complete. As above. */
+#define REGISTRATIONS_SHOWN_MAX 1000
+int operator_registration_recorded(struct work *work, const struct vault_index *subscriber,
+				   struct registration **list, size_t *count, bool *complete);
+
+/* {service, identificationCode, registeredAt, and of one that has ended endedAt, endedBy}. NULL:
+ * out of memory. */
+json_t *operator_registration_json(const struct registration *registration);
 
 #endif

@@ -28,6 +28,32 @@ static int challenge(struct records *records)
 	return result;
 }
 
+/* How a registration ended, by what the operator calls it. */
+static const char *ended_by(const json_t *entry)
+{
+	const char *by = json_string_value(json_object_get(entry, "endedBy"));
+
+	if (by && strcmp(by, "MESSENGER") == 0)
+		return " by the messenger";
+	if (by && strcmp(by, "REPLACED") == 0)
+		return ", replaced by a newer one";
+	return by && strcmp(by, "CONTRACT") == 0 ? " with the contract" : "";
+}
+
+static void print_registration(const json_t *entry)
+{
+	char at[32], name[SIMTIE_AUDIENCE_MAX + 1], code[80];
+
+	printf("  %-20s  %s, identification code %s",
+	       remote_text(entry, "registeredAt", at, sizeof(at)),
+	       remote_text(entry, "service", name, sizeof(name)),
+	       remote_text(entry, "identificationCode", code, sizeof(code)));
+	if (json_object_get(entry, "endedAt"))
+		printf("; ended %s%s", remote_text(entry, "endedAt", at, sizeof(at)),
+		       ended_by(entry));
+	putchar('\n');
+}
+
 static void print_table(const json_t *body)
 {
 	const json_t *list = json_object_get(body, "registrations");
@@ -36,11 +62,9 @@ static void print_table(const json_t *body)
 	size_t i;
 
 	puts(json_array_size(list) ? "registrations:" : "registrations: none");
-	json_array_foreach(list, i, entry)
-		printf("  %-20s  %s, identification code %s\n",
-		       remote_text(entry, "registeredAt", at, sizeof(at)),
-		       remote_text(entry, "service", name, sizeof(name)),
-		       remote_text(entry, "identificationCode", code, sizeof(code)));
+	json_array_foreach(list, i, entry) print_registration(entry);
+	if (json_is_false(json_object_get(body, "complete")))
+		puts("  and more that have ended, longer ago");
 	puts("who looked at them:");
 	json_array_foreach(json_object_get(body, "auditLog"), i, entry)
 	{
@@ -102,8 +126,9 @@ int records_main(int argc, char **argv)
 		.name = "records",
 		.arguments = "URL",
 		.text = "Shows what the operator at URL has recorded of the SIM's holder: her "
-			"registrations, and\nwho looked at them. The SIM proves that they are "
-			"hers. The PIN is her consent.",
+			"registrations,\nended ones too while they are kept, and who looked at "
+			"them. The "
+			"SIM proves that\nthey are hers. The PIN is her consent.",
 		.groups = OPTIONS_READER | OPTIONS_JSON,
 		.options = options,
 		.count = sizeof(options) / sizeof(options[0]),

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define PATIENCE_S 15 /* for connecting, and for sending and the answer's way back */
-#define ANSWER_MAX (64 * 1024 + 8192)
+#define ANSWER_MAX (512 * 1024)
 
 struct call {
 	const struct https_server *server;
@@ -182,7 +182,7 @@ static bool tls_receive(struct call *call, char *text, size_t *len)
 			return false;
 	}
 	text[*len] = '\0';
-	return *len < ANSWER_MAX || wrong(call, "%s", "the server's answer is over 64 KiB");
+	return *len < ANSWER_MAX || wrong(call, "%s", "the server's answer is over 512 KiB");
 }
 
 /* ---- The request ---- */

@@ -2,7 +2,7 @@
  * A client of the services: one request over TLS 1.3, one JSON answer.
  *
  * Owns the connection, the check of the server's certificate and name, and the bounds in time and
- * size. Refuses plain HTTP, redirects, and answers over 64 KiB. Each request has a connection of
+ * size. Refuses plain HTTP, redirects, and answers over 512 KiB. Each request has a connection of
  * its own: between two of them a person looks for her PIN.
  */
 #ifndef SIMTIE_TOOL_HTTPS_H

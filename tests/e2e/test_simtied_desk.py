@@ -186,6 +186,15 @@ def staff_reads_with_a_reason_and_the_subscriber_sees_it(place, store):
             seen = [line for line in view["auditLog"] if line.get("reason")]
             same([(line["actor"], line["action"], line["reason"]) for line in seen],
                  [(f"{staff()}, by sudo alice", "read registrations", "court order 7 Ä")])
+            # What has ended is shown too, to her and to staff, with how.
+            same([(r.get("endedAt"), r.get("endedBy")) for r in view["registrations"]], [(None, None)])
+            register(operator, subscriber.body(bytes(15) + b"1"), "code-2")
+            shown = json.loads(desk(operator, "record", "--reason", "r", subscriber.number)[0])
+            both = [("code-2", None), ("code-1", "REPLACED")]
+            same([(r["identificationCode"], r.get("endedBy")) for r in shown], both)
+            view = subscriber.view()
+            same([(r["identificationCode"], r.get("endedBy")) for r in view["registrations"]], both)
+            holds(re.fullmatch(r"20\S+Z", view["registrations"][1]["endedAt"]) and view["complete"], str(view))
             verified_log(operator)
             for table in ("audit", "registrations", "verifications"):
                 same(subscriber.number.encode() in store.dump(table), False, f"{table} in clear")

@@ -232,7 +232,8 @@ def a_life(world):
     tap.same(world.state(third), ("REVERIFICATION_REQUIRED", "SUSPENDED"), "a resumed one stays so")
     shown = world.result(world.tool("records", f"https://localhost:{PORTS['south'][1]}", "--number", ANNA, "--audience",
                                     SOUTH, "--reader", f"loop:{world.place.path}/south.sim"))
-    tap.same([entry["service"] for entry in shown["registrations"]], [CHAT])
+    tap.same([(entry["service"], entry.get("endedBy")) for entry in shown["registrations"]],
+             [(CHAT, None), (CHAT, "REPLACED")])
     world.event("south", ANNA, "TERMINATED")
     world.heard(fourth, "TERMINATED")
     tap.same(world.register(ANNA, "south", "--operator", SOUTH, code=1)["state"], "REFUSED")

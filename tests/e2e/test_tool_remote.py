@@ -82,7 +82,7 @@ def answers_that_are_none():
     for answer in (b"", b"HTTP/1.1 201", b"HTTP/1.1 201 X\r\n\r", b"SMTP\r\n\r\n", b"HTTP/1.1 2x1 X\r\n\r\n",
                    reply(b"{}", length=3), reply(b"{}", length=1), reply(b"{}").replace(b": 2", b": two"),
                    reply(b"{}").replace(b"\r\n\r\n", b"\r\nContent-Length: 2\r\n\r\n"), reply(b"{}\0"),
-                   reply(b"{" * 5000), reply(b"[]"), reply(b" " * 100000), reply({}), reply(b"")):
+                   reply(b"{" * 5000), reply(b"[]"), reply(b" " * 600000), reply({}), reply(b"")):
         with server(answer) as (port, _):
             result, said = register(port, code=IO)
             tap.holds(result["error"] in ("NO_ANSWER", "UNEXPECTED"), f"{answer[:60]}: {result} {said}")
@@ -120,6 +120,24 @@ def what_is_shown_is_safe_for_a_terminal():
     with server(reply(CHALLENGE), reply({"code": "X", "message": "no\x1b[2J"}, 400)) as (port, _):
         _, said = register(port, code=REFUSED)
         tap.holds("sign for chat.example" in said and "no?[2J" in said and "\x1b" not in said, repr(said))
+
+
+def records_show_what_has_ended_and_how():
+    entry = {"service": "chat.example", "identificationCode": "u-1", "registeredAt": "2026-11-24T10:00:00Z"}
+    ended = [{**entry, "endedAt": "2026-11-25T10:00:00Z", "endedBy": by}
+             for by in ("MESSENGER", "REPLACED", "CONTRACT", "\x1b[2J")]
+    body = {"registrations": [entry, *ended], "complete": False, "auditLog": []}
+    with server(reply({**CHALLENGE, "purpose": "generic"}), reply(body, 200)) as (port, _):
+        shown = subprocess.run([simtied.SIMTIE, "records", f"https://localhost:{port}", "--number", NUMBER, "--reader",
+                                f"loop:{SIM}", "--ca", PLACE.pki / "ca.pem", "--audience", "chat.example"],
+                               env={**os.environ, "SIMTIE_PIN": "4711"}, capture_output=True, text=True, check=False,
+                               stdin=subprocess.DEVNULL, timeout=simtied.BOUND)
+    tap.same(shown.returncode, DONE, shown.stderr)
+    line = "  2026-11-24T10:00:00Z  chat.example, identification code u-1"
+    tap.same(shown.stdout.splitlines()[:7], ["registrations:", line] + [
+        f"{line}; ended 2026-11-25T10:00:00Z{how}"
+        for how in (" by the messenger", ", replaced by a newer one", " with the contract", "")] + [
+            "  and more that have ended, longer ago"])
 
 
 def certificates_that_do_not_do():
@@ -182,5 +200,6 @@ if __name__ == "__main__":
                        env={**os.environ, "SIMTIE_PIN": "4711", "SIMTIE_PUK": "12345678"}, check=True,
                        capture_output=True, stdin=subprocess.DEVNULL)
         sys.exit(tap.run([answers_that_are_none, challenges_that_are_none, another_audience_is_not_signed_for,
-                          what_is_shown_is_safe_for_a_terminal, certificates_that_do_not_do, refusals_have_their_words,
+                          what_is_shown_is_safe_for_a_terminal, records_show_what_has_ended_and_how,
+                          certificates_that_do_not_do, refusals_have_their_words,
                           outcomes_have_their_exit_codes, a_sealed_number_is_not_in_any_request, wrong_usage]))

@@ -5,7 +5,7 @@ REGISTRY, SERVICE = "host/registry/", "host/service/"
 AUDIT, OUTBOX, REKEY = "test_audit", "test_outbox", "test_rekey"
 OPERATOR_ENDED = SERVICE + "operator_ended.c"
 PURGE_CLOCK, RETENTION = SERVICE + "purge_clock.c", "test_operator_retention"
-ENDED = "test_operator_ended"
+ENDED, ME = "test_operator_ended", "test_operator_me"
 EVENT, RECORDS = "test_operator_event", "test_operator_records"
 
 MUTANTS = [
@@ -22,7 +22,7 @@ MUTANTS = [
     ("a log that is written to is not broken", REGISTRY + "audit.c", "\twhile (result == DB_OK && seq > walk->seq && found)\n",
      "\twhile (false)\n", AUDIT),
     ("a number's next holder sees nothing earlier", REGISTRY + "audit.c",
-     "strcmp(line.action, AUDIT_NEW_SUBSCRIBER) != 0 &&", "", EVENT),
+     "strcmp(line.action, AUDIT_NEW_SUBSCRIBER) != 0 &&", "", ME),
     ("nor of a subscriber who was deleted", REGISTRY + "audit.c", "strcmp(line.action, AUDIT_SUBSCRIBER_DELETED) != 0);", "true);", ENDED),
     # The outbox
     ("a claimed notice is nobody else's", REGISTRY + "outbox.c", '" AND (claimed_until <= $1 OR claimed_until > $2)"',
@@ -51,10 +51,10 @@ MUTANTS = [
     ("maxAge has bounds", SERVICE + "operator_sim_swap.c", "age < AGE_MIN || age > AGE_MAX", "age < AGE_MIN", EVENT),
     # The subscriber herself
     ("a subscriber's challenge is ours", SERVICE + "operator_me.c", "\t    !nonce_good(work->service->vault, asked->nonce))\n", "\t    false)\n",
-     EVENT),
-    ("a registration's token reads no records", SERVICE + "operator_me.c", ".purpose = PURPOSE_GENERIC,", ".purpose = PURPOSE_REGISTRATION,", EVENT),
+     ME),
+    ("a registration's token reads no records", SERVICE + "operator_me.c", ".purpose = PURPOSE_GENERIC,", ".purpose = PURPOSE_REGISTRATION,", ME),
     ("her reading leaves a line", SERVICE + "operator_me.c", "\t\tresult = audit_write(work->db, work->service->vault, work->chain, &line);\n",
-     "\t\tresult = DB_OK;\n", EVENT),
+     "\t\tresult = DB_OK;\n", ME),
     ("what no event would find is revoked", SERVICE + "operator_retention.c", '" WHERE v.state = 2 AND NOT', '" WHERE v.state = 9 AND NOT',
      "test_operator_retention"),
     # Contracts that have ended
@@ -77,6 +77,12 @@ MUTANTS = [
     ("no role deletes by a clock that leapt", SERVICE + "purge.c", "return result == DB_OK && believed ?", "return result == DB_OK ?", RETENTION),
     ("of another boot's clock nothing is known", REGISTRY + "clock.c", "clock_same_boot(now, moment) ? now->boot_ms - moment->boot_ms : 0;",
      "now->boot_ms - moment->boot_ms;", "test_clock"),
+    ("ended registrations are shown", SERVICE + "operator_registration_row.c", '" WHERE hi = $1 AND lo = $2 AND state <> $3"',
+     '" WHERE hi = $1 AND lo = $2 AND state <> $3 AND state = 1"', ME),
+    ("what was replaced is said to be", SERVICE + "operator_registration.c", "SET state = 4, ended_at", "SET state = 2, ended_at", ME),
+    ("the next holder sees no earlier registration", SERVICE + "operator_records.c", "SET state = 5 WHERE", "SET state = state WHERE", ME),
+    ("an answer that leaves something out says so", SERVICE + "operator_registration_row.c", "*complete = *count <= REGISTRATIONS_SHOWN_MAX;",
+     "*complete = *count <= REGISTRATIONS_SHOWN_MAX + 1;", ME),
     # Imports
     ("a part is in whole or not at all", SERVICE + "operator_records.c", 'result = db_script(db, "ROLLBACK TO SAVEPOINT part");',
      "result = DB_OK;", RECORDS),
@@ -87,6 +93,6 @@ MUTANTS = [
     ("an import changes no SIM", SERVICE + "operator_records.c",
      "\telse if (state == STOCK_GIVEN && subscriber->card_state != SUBSCRIBER_CARD_NONE)\n", "\telse if (false)\n", RECORDS),
     ("an import says when a number is somebody else's", SERVICE + "operator_records.c", "\t\tif (found)\n\t\t\tresult = begin_anew",
-     "\t\tif (false)\n\t\t\tresult = begin_anew", EVENT),
+     "\t\tif (false)\n\t\t\tresult = begin_anew", ME),
     ("two cards of one ICCID are refused", REGISTRY + "stock.c", "\telse if (result == DB_OK && !same)\n", "\telse if (false)\n", RECORDS),
 ]

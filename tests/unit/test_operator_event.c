@@ -1,11 +1,7 @@
 /*
- * What happens to a contract and its SIM, what messengers hear of it, and what its holder sees.
+ * What happens to a contract and its SIM, and what messengers hear of it.
  */
 #include "operator_place.h"
-
-#include "audit.h"
-#include "base64url.h"
-#include "operator_registration.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,9 +24,6 @@ static struct request admin(const char *number, const char *body)
 	return request;
 }
 
-/* What the last answer was held back for, ms. */
-static unsigned held_back;
-
 /* Runs a handler; what its answer says in a word, and the body as text. */
 static const char *run(struct operator_place *place, request_handler *handler,
 		       const struct request *request, char *body, size_t size)
@@ -41,7 +34,6 @@ static const char *run(struct operator_place *place, request_handler *handler,
 
 	assert_int_equal(operator_place_run(place, place->db, handler, request, &reply), DB_OK);
 	word = operator_place_word(&reply);
-	held_back = reply.not_before_ms;
 	if (body) {
 		if (reply.body)
 			len = json_dumpb(reply.body, body, size - 1, JSON_COMPACT);
@@ -252,117 +244,6 @@ static void test_sim_swap_refusals(void **state)
 	assert_int_equal(number_of(place, audited), 1); /* of the one that was answered */
 }
 
-/* ---- The subscriber herself ---- */
-
-static void challenge(struct operator_place *place, char nonce[static 64])
-{
-	struct request request = operator_place_request("", "", NULL);
-	char answer[256];
-	json_t *root;
-
-	assert_string_equal(run(place, operator_me_challenge, &request, answer, 256), "201 (none)");
-	root = json_loads(answer, 0, NULL);
-	assert_string_equal(json_string_value(json_object_get(root, "audience")), place->op.name);
-	snprintf(nonce, 64, "%s", json_string_value(json_object_get(root, "nonce")));
-	json_decref(root);
-}
-
-/* The SIM's holder asks with an attestation to `nonce`, of a purpose. */
-static const char *ask(struct operator_place *place, struct operator_sim *sim, const char *number,
-		       const char *nonce, uint8_t purpose, char *answer, size_t size)
-{
-	uint8_t bytes[64], token[SIMTIE_TOKEN_MAX];
-	char text[BASE64URL_LEN(SIMTIE_TOKEN_MAX) + 1], body[2048];
-	struct request request;
-	size_t nonce_len, len;
-
-	assert_true(base64url_read(nonce, strlen(nonce), bytes, sizeof(bytes), &nonce_len));
-	operator_sim_answer(sim, place->op.name, bytes_of(bytes, nonce_len), purpose, token, &len);
-	text[base64url_write(bytes_of(token, len), text)] = '\0';
-	snprintf(body, sizeof(body),
-		 "{\"phoneNumber\":\"%s\",\"nonce\":\"%s\",\"attestation\":\"%s\"}", number, nonce,
-		 text);
-	request = operator_place_request("", "", body);
-	return run(place, operator_me_registrations, &request, answer, size);
-}
-
-static void test_sees_her_records(void **state)
-{
-	struct operator_place *place = operator_place(state);
-	struct operator_sim sim, stranger;
-	char answer[4096], id[VAULT_ID_TEXT_SIZE], nonce[64];
-	struct request request;
-	json_t *root;
-
-	operator_sim_init(&sim, 1);
-	operator_sim_init(&stranger, 2);
-	operator_place_subscriber(place, NUMBER, &sim);
-	operator_place_subscriber(place, OTHER, &stranger);
-	enrol(place, &sim, CHAT, id);
-	request = operator_place_request(CHAT, "", "{\"phoneNumber\":\"" NUMBER "\"}");
-	run(place, operator_sim_swap_check, &request, NULL, 0);
-	challenge(place, nonce);
-	assert_string_equal(ask(place, &sim, NUMBER, nonce, PURPOSE_GENERIC, answer, 4096),
-			    "200 (none)");
-	root = json_loads(answer, 0, NULL);
-	assert_int_equal(json_array_size(json_object_get(root, "registrations")), 1);
-	assert_int_equal(json_array_size(json_object_get(root, "auditLog")), 2);
-	assert_non_null(strstr(answer, "\"service\":\"" CHAT "\""));
-	assert_non_null(strstr(answer, "\"identificationCode\":\"u-1\""));
-	assert_non_null(strstr(answer, "\"actor\":\"messenger " CHAT "\""));
-	assert_non_null(strstr(answer, "\"actor\":\"subscriber\""));
-	json_decref(root);
-	/* Another's number, a token made for a registration, somebody's own nonce: no. */
-	challenge(place, nonce);
-	assert_int_equal(held_back, 0);
-	place->op.refusal_ms = 25;
-	assert_string_equal(ask(place, &stranger, NUMBER, nonce, PURPOSE_GENERIC, answer, 4096),
-			    "403 PERMISSION_DENIED");
-	assert_int_equal(held_back, 25);
-	challenge(place, nonce);
-	assert_string_equal(ask(place, &sim, NUMBER, nonce, PURPOSE_REGISTRATION, answer, 4096),
-			    "403 PERMISSION_DENIED");
-	assert_string_equal(
-		ask(place, &sim, NUMBER, "AAAAAAAAAAAAAAAAAAAAAA", PURPOSE_GENERIC, answer, 4096),
-		"403 PERMISSION_DENIED");
-	nonce[3] = nonce[3] == 'A' ? 'B' : 'A';
-	assert_string_equal(ask(place, &sim, NUMBER, nonce, PURPOSE_GENERIC, answer, 4096),
-			    "403 PERMISSION_DENIED");
-	operator_sim_free(&sim);
-	operator_sim_free(&stranger);
-}
-
-/* Who gets a number that somebody else had sees nothing of what was noted of that one. */
-static void test_next_holder_sees_nothing_earlier(void **state)
-{
-	struct operator_place *place = operator_place(state);
-	struct operator_sim sim, next;
-	char answer[4096], id[VAULT_ID_TEXT_SIZE], nonce[64];
-	struct request request;
-	json_t *root;
-
-	operator_sim_init(&sim, 1);
-	operator_sim_init(&next, 2);
-	operator_place_subscriber(place, NUMBER, &sim);
-	enrol(place, &sim, CHAT, id);
-	event(place, NUMBER, "{\"event\":\"TERMINATED\",\"reason\":\"moved away\"}", answer);
-	request = admin("", "{\"phoneNumber\":\"" NUMBER "\"}\n");
-	request.type = BODY_LINES;
-	snprintf(request.query, sizeof(request.query), "import=again&offset=0");
-	assert_string_equal(run(place, operator_records_post, &request, NULL, 0), "200 (none)");
-	operator_place_subscriber(place, NUMBER, &next);
-	challenge(place, nonce);
-	assert_string_equal(ask(place, &next, NUMBER, nonce, PURPOSE_GENERIC, answer, 4096),
-			    "200 (none)");
-	root = json_loads(answer, 0, NULL);
-	assert_int_equal(json_array_size(json_object_get(root, "registrations")), 0);
-	assert_int_equal(json_array_size(json_object_get(root, "auditLog")), 1);
-	assert_null(strstr(answer, "moved away"));
-	json_decref(root);
-	operator_sim_free(&sim);
-	operator_sim_free(&next);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,8 +252,6 @@ int main(void)
 		OPERATOR_PLACE_BOTH(test_swapped),
 		OPERATOR_PLACE_BOTH(test_wrong_events),
 		OPERATOR_PLACE_BOTH(test_sim_swap_refusals),
-		OPERATOR_PLACE_BOTH(test_sees_her_records),
-		OPERATOR_PLACE_BOTH(test_next_holder_sees_nothing_earlier),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

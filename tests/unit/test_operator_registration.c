@@ -154,7 +154,7 @@ static void test_later_one_replaces_it(void **state)
 	assert_int_equal(send(&scene, CHAT, second, "user-1"), 201);
 	/* Another messenger's stands. */
 	assert_int_equal(number(&scene, "SELECT COUNT(*) FROM registrations WHERE state = 1"), 2);
-	assert_int_equal(number(&scene, "SELECT COUNT(*) FROM registrations WHERE state = 2"
+	assert_int_equal(number(&scene, "SELECT COUNT(*) FROM registrations WHERE state = 4"
 					" AND purge_at > ended_at"),
 			 1);
 	assert_int_equal(
