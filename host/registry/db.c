@@ -172,12 +172,13 @@ void db_rollback(struct db *db)
 	db->failed = DB_OK;
 }
 
-int db_settle(struct db *db)
+int db_settle(struct db *db, bool *long_log)
 {
+	*long_log = false;
 	db->methods->end(db);
 	if (db->in_transaction)
 		return outcome(db, db_fail(db, DB_ERR_SQL, "housekeeping within a transaction"));
-	return db->methods->settle(db);
+	return db->methods->settle(db, long_log);
 }
 
 /* ---- Values ---- */

@@ -65,9 +65,11 @@ int db_begin_read(struct db *db);
  * Housekeeping, outside a transaction, best every 100 ms or so and on a connection of its own:
  * SQLite's log is written into the file here, while others commit, and not by one of them in its
  * commit when the log has grown to its bound. PostgreSQL does so by itself. DB_ERR_BUSY means that
- * something is left for the next time.
+ * something is left for the next time. *long_log: the log is long, and begins anew only when all
+ * of it is in the file at one instant. Call it once more at once while nobody writes: what others
+ * wrote meanwhile is little.
  */
-int db_settle(struct db *db);
+int db_settle(struct db *db, bool *long_log);
 
 /* One parameter. Bytes are borrowed until the query ends. */
 enum db_kind { DB_NULL, DB_INT, DB_BYTES, DB_TEXT };

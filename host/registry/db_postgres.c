@@ -146,9 +146,10 @@ static void postgres_rollback(struct db *db)
 		postgres->gone = true; /* it ends with the connection */
 }
 
-static int postgres_settle(struct db *db)
+static int postgres_settle(struct db *db, bool *long_log)
 {
 	(void)db;
+	(void)long_log;
 	return DB_OK;
 }
 

@@ -15,7 +15,8 @@ struct sqlite_statement {
 	uint8_t numbers[DB_PARAMETERS_MAX]; /* which value each of them wants, from 0 */
 };
 
-#define SETTLED_PAGES 1000 /* a log of so many may stay */
+#define LONG_PAGES     1000 /* of the log: worth a pause of those who write */
+#define TOO_LONG_PAGES 3500 /* soon a commit would settle it (wal_autocheckpoint) */
 
 static const struct db_methods methods;
 
@@ -114,9 +115,10 @@ static void sqlite_rollback(struct db *db)
 		sqlite3_exec(sqlite->connection, "ROLLBACK", NULL, NULL, NULL);
 }
 
-/* Most of it while others write. Only what they wrote meanwhile, little, holds them up, and then
- * the log begins anew: without that it would grow as long as there is no pause. */
-static int sqlite_settle(struct db *db)
+/* Holds up nobody. When all of the log is in the file and nobody reads in the log, the next who
+ * writes begins it anew. SQLite's own way to force that (RESTART) keeps writers out until the last
+ * reader has gone: only a log that nothing else has helped gets it. */
+static int sqlite_settle(struct db *db, bool *long_log)
 {
 	struct sqlite *sqlite = of(db);
 	int pages = 0;
@@ -127,7 +129,8 @@ static int sqlite_settle(struct db *db)
 	if (sqlite3_wal_checkpoint_v2(sqlite->connection, "main", SQLITE_CHECKPOINT_PASSIVE, &pages,
 				      NULL) != SQLITE_OK)
 		return db_sqlite_fail(sqlite);
-	if (pages > SETTLED_PAGES &&
+	*long_log = pages > LONG_PAGES;
+	if (pages > TOO_LONG_PAGES &&
 	    sqlite3_wal_checkpoint_v2(sqlite->connection, "main", SQLITE_CHECKPOINT_RESTART, NULL,
 				      NULL) != SQLITE_OK)
 		return db_sqlite_fail(sqlite);

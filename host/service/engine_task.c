@@ -35,11 +35,19 @@ static bool wait(struct engine_thread *thread, unsigned ms)
 
 const struct task engine_settle = {"settle", SETTLE_MS, NULL};
 
-/* Beside those who write, without the turn. What is not settled now is next time; a store that is
- * gone is opened again by an empty transaction. */
+/* Beside those who write, without the turn; with it only what they wrote meanwhile, when the log
+ * has grown long. What is not settled now is next time; a store that is gone is opened again by an
+ * empty transaction. */
 static int settle(struct engine_thread *thread)
 {
-	const int result = db_settle(thread->db);
+	bool long_log;
+	int result = db_settle(thread->db, &long_log);
+
+	if (result == DB_OK && long_log) {
+		engine_turn_take(thread->engine);
+		result = db_settle(thread->db, &long_log);
+		engine_turn_give(thread->engine);
+	}
 
 	if (result != DB_OK && result != DB_ERR_BUSY)
 		engine_probe(thread);
