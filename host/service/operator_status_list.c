@@ -245,6 +245,8 @@ static int published(struct work *work, int64_t list, bool ahead, struct listed 
 	listed->tick_ms = tick_ms;
 	result = make(work, listed, ahead);
 	*made = result == DB_OK;
+	metrics_time(work->service->metrics, "status_list", "",
+		     (clock_boot_ms() - began_ms) * 1000);
 	maker_end(op->status, began_ms);
 	return result;
 }
