@@ -112,7 +112,7 @@ request_handler operator_me_challenge; /* operator_me.c */
 request_handler operator_me_registrations;
 request_handler operator_event_post;   /* operator_event.c */
 request_handler operator_records_post; /* operator_records.c */
-request_handler operator_status_get;   /* operator_status_list.c */
+request_handler operator_status_get;   /* operator_status_list.c: why its cost is bounded */
 request_handler operator_sealing_get;  /* operator_keys.c: the sealing certificate */
 
 /* ---- What they share ---- */
