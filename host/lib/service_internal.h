@@ -52,6 +52,20 @@ int service_signature_check(const uint8_t point[static SIMTIE_POINT_SIZE], struc
 /* A P-256 public key from its point. NULL: there is no such point, or the library failed. */
 EVP_PKEY *service_key_public(const uint8_t point[static SIMTIE_POINT_SIZE]);
 
+/* ---- Status lists (service_status.c) ---- */
+
+/* A list that was verified, whole. */
+struct service_status {
+	uint8_t *bits; /* index 0 is the least of byte 0; malloc()ed */
+	uint32_t size; /* bits */
+	int64_t until; /* seconds: fetch it anew then */
+};
+
+/* Errors as of simtie_status_check(). *status is service_status_free()'s, zeros on failure. */
+int service_status_read(const struct simtie_service_key *signer, const char *uri, int64_t now,
+			const char *jwt, size_t len, struct service_status *status);
+void service_status_free(struct service_status *status);
+
 /* ---- COSE (service_cose.c) ---- */
 
 enum service_cose_alg {

@@ -101,22 +101,59 @@ static int bit_read(struct bytes packed, uint32_t index)
 	return byte >> index % 8 & 1 ? SIMTIE_SERVICE_ERR_REVOKED : SIMTIE_SERVICE_OK;
 }
 
-static int list_look_up(const json_t *claims, uint32_t index)
+/* What zlib made of the bits; *packed is malloc()ed. */
+static int list_packed(const json_t *claims, uint8_t **packed, size_t *len)
 {
 	const json_t *list = json_object_get(claims, "status_list");
 	const json_t *lst = json_object_get(list, "lst"), *bits = json_object_get(list, "bits");
-	size_t text_len = json_string_length(lst), size = BASE64URL_BYTES_MAX(text_len), len;
-	uint8_t *packed;
-	int result = SIMTIE_SERVICE_ERR_FORMAT;
+	size_t text_len = json_string_length(lst), size = BASE64URL_BYTES_MAX(text_len);
 
+	*packed = NULL;
 	if (!json_is_string(lst) || !json_is_integer(bits) || json_integer_value(bits) != 1)
-		return result;
-	packed = malloc(size + 1);
-	if (!packed)
+		return SIMTIE_SERVICE_ERR_FORMAT;
+	*packed = malloc(size + 1);
+	if (!*packed)
 		return SIMTIE_SERVICE_ERR_LIBRARY;
-	if (base64url_read(json_string_value(lst), text_len, packed, size, &len))
+	return base64url_read(json_string_value(lst), text_len, *packed, size, len)
+		       ? SIMTIE_SERVICE_OK
+		       : SIMTIE_SERVICE_ERR_FORMAT;
+}
+
+static int list_look_up(const json_t *claims, uint32_t index)
+{
+	uint8_t *packed;
+	size_t len;
+	int result = list_packed(claims, &packed, &len);
+
+	if (result == SIMTIE_SERVICE_OK)
 		result = bit_read(bytes_of(packed, len), index);
 	free(packed);
+	return result;
+}
+
+/* All of the bits, malloc()ed. */
+static int list_unpack(const json_t *claims, struct service_status *status)
+{
+	uLongf bits_len = BYTES_MAX;
+	uLong used;
+	uint8_t *packed, *bits = malloc(BYTES_MAX);
+	size_t len;
+	int result = list_packed(claims, &packed, &len);
+
+	if (!bits)
+		result = SIMTIE_SERVICE_ERR_LIBRARY;
+	if (result == SIMTIE_SERVICE_OK) {
+		used = len;
+		if (uncompress2(bits, &bits_len, packed, &used) != Z_OK || used != len)
+			result = SIMTIE_SERVICE_ERR_FORMAT;
+	}
+	free(packed);
+	if (result == SIMTIE_SERVICE_OK) {
+		status->bits = bits;
+		status->size = (uint32_t)bits_len * 8;
+	} else {
+		free(bits);
+	}
 	return result;
 }
 
@@ -132,6 +169,35 @@ static int claims_check(const json_t *claims, const char *uri, int64_t now)
 	if (now < json_integer_value(iat) - SERVICE_CLOCK_SKEW || now >= json_integer_value(exp))
 		return SIMTIE_SERVICE_ERR_TIME;
 	return SIMTIE_SERVICE_OK;
+}
+
+int service_status_read(const struct simtie_service_key *signer, const char *uri, int64_t now,
+			const char *jwt, size_t len, struct service_status *status)
+{
+	json_t *claims;
+	const json_t *ttl;
+	int result = service_jwt_verify(signer, TYP, jwt, len, JWT_MAX, &claims);
+
+	memset(status, 0, sizeof(*status));
+	if (result == SIMTIE_SERVICE_OK)
+		result = claims_check(claims, uri, now);
+	if (result == SIMTIE_SERVICE_OK)
+		result = list_unpack(claims, status);
+	if (result == SIMTIE_SERVICE_OK) {
+		ttl = json_object_get(claims, "ttl");
+		status->until = json_integer_value(json_object_get(claims, "exp"));
+		if (json_is_integer(ttl) && json_integer_value(ttl) > 0 &&
+		    json_integer_value(ttl) < status->until - now)
+			status->until = now + json_integer_value(ttl);
+	}
+	json_decref(claims);
+	return result;
+}
+
+void service_status_free(struct service_status *status)
+{
+	free(status->bits);
+	memset(status, 0, sizeof(*status));
 }
 
 int simtie_status_check(const struct simtie_service_key *signer, const char *uri, uint32_t index,

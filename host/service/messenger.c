@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define ASK_MS       500
+#define STATUS_MS    1000
+#define CHALLENGE_MS 1000
 #define RETENTION_MS 60000
 #define URL_MAX      200 /* bytes of an operator's address */
 
@@ -24,6 +26,8 @@ static const struct route routes[] = {
 
 static const struct task tasks[] = {
 	{"ask", ASK_MS, messenger_ask_run},
+	{"status", STATUS_MS, messenger_status_run},
+	{"challenge", CHALLENGE_MS, messenger_challenge_run},
 	{"retention", RETENTION_MS, messenger_retention_run},
 };
 
@@ -37,6 +41,7 @@ static int read_numbers(struct messenger *messenger)
 		{"challenge_s", 1, 86400, 300, &messenger->challenge_s},
 		{"deadline_s", 1, 86400, 1200, &messenger->deadline_s},
 		{"retention_days", 1, 3660, 30, &messenger->retention_days},
+		{"challenges_max", 1, 10000000, 100000, &messenger->challenges_max},
 	};
 	struct config *config = messenger->service->config;
 
@@ -148,6 +153,7 @@ static void messenger_close(void *state)
 		return;
 	messenger_keys_free(messenger);
 	messenger_talk_free(&messenger->talk);
+	messenger_status_free(&messenger->status);
 	free(messenger->prefixes);
 	free(messenger->operators);
 	free(messenger);
@@ -162,7 +168,9 @@ static int messenger_open(struct service *service, void **state)
 		return -1;
 	messenger->service = service;
 	messenger->talk = messenger_talk_new();
-	if (!messenger->talk || read_settings(messenger) || messenger_keys_read(messenger)) {
+	messenger->status = messenger_status_new();
+	if (!messenger->talk || !messenger->status || read_settings(messenger) ||
+	    messenger_keys_read(messenger)) {
 		messenger_close(messenger);
 		return -1;
 	}

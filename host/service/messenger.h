@@ -8,6 +8,7 @@
  *   challenge_s = 300;               so long a challenge is good
  *   deadline_s = 1200;               no yes by then, counted from the attestation: EXPIRED
  *   retention_days = 30;             of registrations that were refused, expired or ended
+ *   challenges_max = 100000;         that nobody answered and that are kept; more are refused
  *   allow_virtual = false;           for development: virtual cards may register
  *   operators = ( { name = "mno.example"; url = "https://...";
  *                   prefixes = [ "+4915", ... ];
@@ -21,6 +22,8 @@
 
 #include "service.h"
 #include "simtie-service.h"
+
+#include <stdatomic.h>
 
 struct messenger_operator {
 	const char *name; /* issuer of its notices, and the name in its certificate */
@@ -39,7 +42,7 @@ struct messenger_prefix {
 struct messenger {
 	struct service *service;
 	const char *audience;
-	long challenge_s, deadline_s, retention_days;
+	long challenge_s, deadline_s, retention_days, challenges_max;
 	bool allow_virtual;
 	struct messenger_operator *operators;
 	size_t operator_count;
@@ -47,6 +50,8 @@ struct messenger {
 	size_t prefix_count;
 	struct messenger_retired *retired; /* messenger_keys.c */
 	struct messenger_talk *talk;       /* requests under way (messenger_ask.c) */
+	struct messenger_status *status; /* the list that is looked through (messenger_status.c) */
+	atomic_long challenges;          /* unanswered, about (messenger_challenge.c) */
 };
 
 static inline struct messenger *messenger_of(const struct work *work)
@@ -87,6 +92,16 @@ request_handler messenger_notice_post;      /* messenger_notice.c */
 int messenger_ask_run(struct work *work, bool *more);
 struct messenger_talk *messenger_talk_new(void);
 void messenger_talk_free(struct messenger_talk **talk);
+
+/* Fetches operators' status lists, and ends what they say is revoked (messenger_status.c). */
+int messenger_status_run(struct work *work, bool *more);
+struct messenger_status *messenger_status_new(void);
+void messenger_status_free(struct messenger_status **status);
+
+/* Counts the challenges that nobody has answered; whether one more may be kept
+ * (messenger_challenge.c). */
+int messenger_challenge_run(struct work *work, bool *more);
+bool messenger_challenge_may(struct messenger *messenger);
 
 /* Deletes what has outlived its time (messenger_retention.c). */
 int messenger_retention_run(struct work *work, bool *more);

@@ -73,6 +73,8 @@ static bool holds(const struct messenger *messenger, const struct messenger_oper
 		vault_index(messenger->service->vault, "service key",
 			    bytes_of(opened.service_public, sizeof(opened.service_public)), &sim);
 	memcpy(row->sim, &sim, sizeof(row->sim));
+	memcpy(row->status_uri, opened.status_uri, sizeof(row->status_uri));
+	row->status_index = opened.status_index;
 	return row->has_sim;
 }
 

@@ -99,7 +99,12 @@ static int apply(struct work *work, const struct simtie_notice *notice, struct r
 	if (result != DB_OK || !found || !row.has_sim || reason == MESSENGER_REASON_NONE)
 		return result;
 	memcpy(sim, row.sim, sizeof(sim));
-	result = messenger_row_find_standing(work, sim, &row, &found);
+	/* The status list was quicker, and did not say why. */
+	if (row.state == MESSENGER_REVERIFICATION_REQUIRED &&
+	    row.reason == MESSENGER_REASON_REVOKED)
+		result = end_one(work, &row, reason);
+	if (result == DB_OK)
+		result = messenger_row_find_standing(work, sim, &row, &found);
 	while (result == DB_OK && found) {
 		reply->count = "registrations";
 		reply->count_labels = "state=\"reverification_required\"";

@@ -27,6 +27,14 @@ static int not_covered(struct reply *reply)
 			   "SIM cannot be verified here");
 }
 
+/* Anybody may ask for a challenge; what nobody answers must not fill the store. */
+static int too_many(struct reply *reply)
+{
+	reply->retry_after_s = 5;
+	return reply_error(reply, 503, "UNAVAILABLE",
+			   "too many challenges wait for an answer: try again later");
+}
+
 /* A number that was ported has another operator than its prefix says: who knows it names it. */
 static const struct messenger_operator *operator_for(const struct messenger *messenger,
 						     const struct asked *asked)
@@ -108,7 +116,10 @@ int messenger_registration_post(struct work *work, const struct request *request
 			    "attestation");
 	} else {
 		to = operator_for(messenger_of(work), &asked);
-		result = to ? begin(work, &asked, to->name, reply) : not_covered(reply);
+		if (to && !messenger_challenge_may(messenger_of(work)))
+			result = too_many(reply);
+		else
+			result = to ? begin(work, &asked, to->name, reply) : not_covered(reply);
 		if (!to) {
 			reply->count = "registrations";
 			reply->count_labels = "state=\"not_covered\"";

@@ -5,7 +5,7 @@
 #include "messenger.h"
 #include "purge.h"
 
-#define UNANSWERED_MS  3600000LL
+#define UNANSWERED_MS  300000LL           /* after its end; a client that asks is told so */
 #define NOTICE_KEEP_MS (7 * PURGE_DAY_MS) /* well over SIMTIE_NOTICE_AGE_MAX */
 
 int messenger_retention_run(struct work *work, bool *more)

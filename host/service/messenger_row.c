@@ -4,6 +4,8 @@
  */
 #include "messenger_row.h"
 
+#include "messenger_status.h"
+
 #include <string.h>
 
 #define PARTS     7
@@ -17,7 +19,7 @@ static const char table[] = "registrations";
 
 #define COLUMNS                                                                                    \
 	"hi, lo, state, step, reason, from_at, boot, boot_ms, changed_at, operator, verification," \
-	" digest, attempts, due_at, key_id, sealed, sim"
+	" digest, attempts, due_at, key_id, sealed, sim, status_uri, status_index"
 
 bool messenger_row_key(const struct vault *vault, const char *id, struct vault_index *key)
 {
@@ -138,7 +140,8 @@ static int row_read(struct work *work, struct messenger_row *row)
 	    (digest.len != 0 && digest.len != sizeof(row->digest)) ||
 	    (sim.len != 0 && sim.len != sizeof(row->sim)) ||
 	    !copy(row->to, sizeof(row->to), db_column_bytes(db, 9)) ||
-	    !copy(row->verification, sizeof(row->verification), db_column_bytes(db, 10)))
+	    !copy(row->verification, sizeof(row->verification), db_column_bytes(db, 10)) ||
+	    !copy(row->status_uri, sizeof(row->status_uri), db_column_bytes(db, 17)))
 		return DB_ERR_DAMAGED;
 	row->state = (enum messenger_state)state;
 	row->step = (enum messenger_step)step;
@@ -153,6 +156,7 @@ static int row_read(struct work *work, struct messenger_row *row)
 	row->has_sim = sim.len > 0;
 	if (row->has_sim)
 		memcpy(row->sim, sim.ptr, sim.len);
+	row->status_index = db_column_int(db, 18);
 	row->attempts = (unsigned)db_column_int(db, 12);
 	row->due_at = db_column_int(db, 13);
 	return unseal(work->service->vault, (uint32_t)db_column_int(db, 14),
@@ -246,7 +250,7 @@ int messenger_row_insert(struct work *work, const struct messenger_row *row)
 {
 	static const char insert[] =
 		"INSERT INTO registrations (" COLUMNS ") VALUES ($1, $2, $3, $4, 0, $5, $6, $7, $8,"
-		" $9, NULL, NULL, 0, $10, $11, $12, NULL)";
+		" $9, NULL, NULL, 0, $10, $11, $12, NULL, NULL, NULL)";
 	uint8_t sealed[SEALED_MAX];
 	uint32_t key_id;
 	size_t len;
@@ -271,7 +275,7 @@ int messenger_row_update(struct work *work, const struct messenger_row *row,
 		"UPDATE registrations SET state = $5, step = $6, reason = $7, from_at = $8,"
 		" boot = $9, boot_ms = $10, changed_at = $11, verification = $12, digest = $13,"
 		" attempts = $14, due_at = $15, key_id = $16, sealed = $17,"
-		" sim = $18"
+		" sim = $18, status_uri = $19, status_index = $20"
 		" WHERE hi = $1 AND lo = $2 AND state = $3 AND step = $4";
 	const struct bytes digest = bytes_of(row->digest, sizeof(row->digest));
 	const struct bytes sim = bytes_of(row->sim, sizeof(row->sim));
@@ -294,8 +298,12 @@ int messenger_row_update(struct work *work, const struct messenger_row *row,
 				  db_int(row->attempts),
 				  row->due_at ? db_int(row->due_at) : db_null(), db_int(key_id),
 				  db_bytes(bytes_of(sealed, len)),
-				  row->has_sim ? db_bytes(sim) : db_null()),
+				  row->has_sim ? db_bytes(sim) : db_null(),
+				  text_or_null(row->status_uri),
+				  row->status_uri[0] ? db_int(row->status_index) : db_null()),
 			&rows);
 	*changed = rows > 0;
+	if (result == DB_OK && *changed && row->status_uri[0] && row->step == STEP_REPORT)
+		result = messenger_status_note(work, row);
 	return result;
 }

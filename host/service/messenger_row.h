@@ -43,7 +43,8 @@ enum messenger_step {
 	X(TERMINATED, "the contract ended")                                                        \
 	X(PORTED_OUT, "the number went to another operator")                                       \
 	X(SIM_SWAPPED, "the number has another SIM")                                               \
-	X(SUSPENDED, "the subscription or the SIM is suspended")
+	X(SUSPENDED, "the subscription or the SIM is suspended")                                   \
+	X(REVOKED, "the operator vouches for it no more, as its status list says")
 
 enum messenger_reason {
 #define MESSENGER_REASON_ENUM(name, text) MESSENGER_REASON_##name,
@@ -88,6 +89,8 @@ struct messenger_row {
 	uint8_t digest[MESSENGER_DIGEST_SIZE];
 	bool has_sim;
 	uint8_t sim[MESSENGER_SIM_SIZE]; /* stands for the service key: which SIM it was */
+	char status_uri[SIMTIE_STATUS_URI_MAX + 1]; /* "" unless it stands, or is reported */
+	int64_t status_index;
 	unsigned attempts;
 	int64_t due_at; /* wall ms; 0: never */
 	struct messenger_secret secret;

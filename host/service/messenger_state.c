@@ -101,8 +101,10 @@ void messenger_row_settle(struct messenger_row *row, enum messenger_state state,
 	row->attempts = 0;
 	/* Code and credential are the registration itself; the rest was the way to it. */
 	messenger_row_forget(row);
-	if (state != MESSENGER_REGISTERED)
+	if (state != MESSENGER_REGISTERED) {
 		bytes_wipe(&row->secret, sizeof(row->secret));
+		row->status_uri[0] = '\0';
+	}
 }
 
 void messenger_row_expire(struct messenger_row *row)

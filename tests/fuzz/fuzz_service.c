@@ -106,7 +106,17 @@ static void try_notice(const char *jwt, size_t len)
 
 static void try_status(const char *jwt, size_t len)
 {
-	simtie_status_check(the_key(), STATUS, 9, NOW, jwt, len);
+	const int looked_up = simtie_status_check(the_key(), STATUS, 9, NOW, jwt, len);
+	struct service_status status;
+	const int read = service_status_read(the_key(), STATUS, NOW, jwt, len, &status);
+
+	/* One bit and the whole list come to the same. */
+	if (read == SIMTIE_SERVICE_OK &&
+	    (9 < status.size
+		     ? (status.bits[1] >> 1 & 1) != (looked_up == SIMTIE_SERVICE_ERR_REVOKED)
+		     : looked_up != SIMTIE_SERVICE_ERR_ARGUMENT))
+		abort();
+	service_status_free(&status);
 }
 
 /* Signs claims, if they are JSON, and hands them on. */

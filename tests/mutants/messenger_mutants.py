@@ -2,6 +2,7 @@
 
 SERVICE = "host/service/"
 ANSWER, NOTICE, ROW = SERVICE + "messenger_answer.c", SERVICE + "messenger_notice.c", SERVICE + "messenger_row.c"
+STATUS = SERVICE + "messenger_status.c"
 ATTESTATION, STATE = SERVICE + "messenger_attestation.c", SERVICE + "messenger_state.c"
 
 MESSENGER, MODEL, REMOTE = "test_messenger", "test_messenger_model", "test_tool_remote"
@@ -39,6 +40,14 @@ MUTANTS = [
     ("a notice ends all of a SIM", NOTICE, "\twhile (result == DB_OK && found) {\n", "\tif (result == DB_OK && found) {\n", MESSENGER),
     ("a notice ends what is being acknowledged", ROW, "(state = 2 OR step = 4)", "(state = 2)", MODEL),
     ("an answer for another verification is none", ANSWER, "|| !take_id(row, body)", "|| (take_id(row, body), false)", MESSENGER),
+    ("a status list is by its operator", STATUS, "\tif (error) {\n", "\tif (error == SIMTIE_SERVICE_ERR_FORMAT) {\n", "test_messenger_status"),
+    ("a revoked bit ends a registration", STATUS, "list->bits[index / 8] >> (index % 8) & 1;", "false;", "test_messenger_status"),
+    ("a bit is one registration's", STATUS, "list->bits[index / 8] >> (index % 8) & 1;", "true;", "test_messenger_status"),
+    ("all pages are looked up", STATUS, "\tlist->over = rows < PAGE;\n", "\tlist->over = true;\n", "test_messenger_status"),
+    ("a list is kept for its ttl", STATUS, "set_due(work, list, list->until * 1000)", "set_due(work, list, 1)", "test_messenger_status"),
+    ("a list that nobody names is not fetched", STATUS, "*named = result == DB_ROW;", "*named = true;", "test_messenger_status"),
+    ("a whole list is read as one bit is", "host/lib/service_status.c", "|| used != len)", "|| false)", "test_service_status"),
+    ("challenges are bounded", SERVICE + "messenger_challenge.c", "< messenger->challenges_max;", "< INT32_MAX;", "test_messenger_status"),
     # The tool
     ("the SIM signs for no other audience", "remote.c", "\tif (remote->expected && strcmp(remote->expected, audience) != 0)\n",
      "\tif (false)\n", REMOTE),

@@ -76,7 +76,6 @@ MUTANTS = [
     ("many that do not open stop nobody", BACKLOG, "} else if (passed > 0) {", "} else if (false) {", "test_operator_rounds"),
     ("what does not open is said once", BACKLOG, "backlog->unopened > 0 && !backlog->said", "backlog->unopened > 0", "test_operator_rounds"),
     ("a subscriber's requests keep their order", ROW, "db_column_int(work->db, 0) >= *order_at)", "false)", "test_operator_rounds"),
-    ("a subscriber's requests keep their order, by the model", ROW, "db_column_int(work->db, 0) >= *order_at)", "false)", "test_operator_model"),
     ("an earlier one that another daemon has comes first", BACKLOG, "return operator_row_earlier(work, row, busy);", "return DB_OK;",
      "test_operator_rounds"),
     ("an earlier one that does not open is not waited for", ROW, "*is = row_read(work, &earlier) == DB_OK;", "*is = row_read(work, &earlier) != DB_ROW;",

@@ -31,12 +31,14 @@ static void settings(struct messenger_side *side, const char *audience)
 	messenger->challenge_s = 300;
 	messenger->deadline_s = 1200;
 	messenger->retention_days = 30;
+	messenger->challenges_max = 1000;
 	messenger->allow_virtual = true;
 	messenger->operators = side->operators;
 	messenger->operator_count = 2;
 	messenger->prefixes = side->prefixes;
 	messenger->prefix_count = 4;
 	messenger->talk = messenger_talk_new();
+	messenger->status = messenger_status_new();
 	assert_true(messenger_route_sort(messenger, &wrong));
 	side->service.state = messenger;
 	side->service.metrics = metrics_new();
@@ -87,6 +89,7 @@ int messenger_place_tear_down(void **state)
 		vault_close(&side->service.vault);
 		metrics_free(&side->service.metrics);
 		messenger_talk_free(&side->messenger.talk);
+		messenger_status_free(&side->messenger.status);
 		error |= store_place_tear_down((void **)(uintptr_t)&side->store);
 	}
 	free(place);

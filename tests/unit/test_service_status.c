@@ -36,6 +36,24 @@ static int keys_free(void **state)
 	return service_place_remove(state);
 }
 
+/* The whole list, read at once, says of the bit what the look-up says. */
+static void compare(int64_t now, uint32_t index, const char *jwt, size_t len, int expected)
+{
+	struct service_status status;
+	int result = service_status_read(certificate, URI, now, jwt, len, &status);
+
+	if (result == SIMTIE_SERVICE_OK) {
+		assert_true(status.until > now);
+		result = index >= status.size                        ? SIMTIE_SERVICE_ERR_ARGUMENT
+			 : status.bits[index / 8] >> (index % 8) & 1 ? SIMTIE_SERVICE_ERR_REVOKED
+								     : SIMTIE_SERVICE_OK;
+	} else {
+		assert_null(status.bits);
+	}
+	assert_int_equal(result, expected);
+	service_status_free(&status);
+}
+
 static int check_at(int64_t now, uint32_t index, const char *jwt)
 {
 	size_t len = strlen(jwt);
@@ -45,6 +63,7 @@ static int check_at(int64_t now, uint32_t index, const char *jwt)
 	assert_non_null(exact);
 	memcpy(exact, jwt, len);
 	result = simtie_status_check(certificate, URI, index, now, exact, len);
+	compare(now, index, exact, len, result);
 	free(exact);
 	return result;
 }

@@ -22,6 +22,8 @@ CREATE TABLE registrations (
 	digest BYTEA,                       -- HMAC-SHA-256 over attestation and sealed number; null
 	                                    -- until they came
 	sim BYTEA,                          -- 16 bytes of HMAC over its service key; null until the yes
+	status_uri TEXT,                    -- of one that stands, or is being reported: the status
+	status_index INTEGER,               -- list that its credential names, and its place there
 	attempts INTEGER NOT NULL,          -- that failed in a row
 	due_at INTEGER,                     -- when to look at it; null: never
 	key_id INTEGER NOT NULL,
@@ -35,6 +37,17 @@ CREATE UNIQUE INDEX registrations_verification ON registrations (operator, verif
 	WHERE verification IS NOT NULL;
 
 CREATE INDEX registrations_sim ON registrations (sim) WHERE sim IS NOT NULL;
+CREATE INDEX registrations_status ON registrations (operator, status_uri, status_index)
+	WHERE status_uri IS NOT NULL;
+CREATE INDEX registrations_unanswered ON registrations (changed_at) WHERE digest IS NULL;
+
+-- The operators' status lists that registrations name.
+CREATE TABLE status_lists (
+	operator TEXT NOT NULL,
+	uri TEXT NOT NULL,
+	due_at INTEGER NOT NULL,            -- when to fetch it, or to fetch it anew
+	PRIMARY KEY (operator, uri)
+);
 
 -- Notices that operators sent: each counts once.
 CREATE TABLE notices (
