@@ -10,7 +10,8 @@ MUTANTS = [
     ("TLS 1.3 alone", S + "tls.c", "\tSSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);\n", "", TLS),
     ("a revoked certificate is refused", S + "tls.c", "\tX509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);\n",
      "", TLS),
-    ("clientAuth is asked for", S + "tls.c", "\t    !(X509_get_extended_key_usage(certificate) & XKU_SSL_CLIENT))\n", "\t    false)\n", TLS),
+    ("clientAuth is asked for", S + "tls.c", "\tif (!(X509_get_extension_flags(certificate) & EXFLAG_XKUSAGE) ||\n"
+     "\t    !(X509_get_extended_key_usage(certificate) & XKU_SSL_CLIENT))\n", "\tif (false)\n", TLS),
     ("from elsewhere nobody comes without a certificate", S + "tls.c", ": SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,",
      ": SSL_VERIFY_PEER,", TLS),
     ("a key that everybody can read is refused", S + "tls.c", "\tif (status.st_mode & S_IRWXO)\n", "\tif (false)\n", TLS),
