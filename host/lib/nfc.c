@@ -178,7 +178,8 @@ static int exchange_error(struct job *job, int result)
 	}
 }
 
-/* libnfc leaves copies of what it carried on the stack. These frames lie where its own did. */
+/* libnfc leaves copies of what it carried on the stack, and takes what lies there for the status of
+ * an answer that has none. This frame lies where its own do. */
 static __attribute__((noinline)) void scrub(void)
 {
 	uint8_t stack[SCRUB_SIZE];
@@ -192,6 +193,7 @@ static void call_transmit(void *argument)
 	int left = time_left(job);
 	int result = NFC_ETIMEOUT;
 
+	scrub();
 	if (left > 0)
 		result = nfc_initiator_transceive_bytes(job->claim.device, job->command,
 							job->command_len, job->answer,

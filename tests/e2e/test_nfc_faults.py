@@ -17,7 +17,7 @@ LIB = pathlib.Path(__file__).resolve().parent.parent / "lib"
 sys.path.insert(0, str(LIB))
 
 import tool
-from nfc import ACCESS, BUSY, BYTES, GONE, LATE, LINE, NO_READER, OK, Session, echo, fails
+from nfc import ACCESS, BUSY, BYTES, GONE, LATE, LINE, NO_READER, OK, PROTOCOL, Session, echo, fails
 from picc import CardA
 from pn532 import Chip
 from pn532_frame import ACK, NACK, SYNTAX_ERROR, frame
@@ -98,14 +98,15 @@ def a_late_word_that_the_line_is_in_step_is_not_taken_for_the_next():
 def no_answer_is_taken_for_anothers():
     """What comes before the acknowledgement belongs to nothing that was asked."""
     other = frame(bytes.fromhex("D54100") + b"stale" + OK)
-    faults = [("stale", stale) for stale in (other, ACK, other[:7], frame(b"\xD5\x43\x00" + OK), b"\0\0\xFF")]
-    faults += [("raw", raw) for raw in (frame(b"\xD5\x41"), frame(b"\xD5\x43\x00" + OK),
-                                        frame(b"\xD4\x41\x00" + OK), SYNTAX_ERROR, NACK)]
-    for name, value in faults:
+    faults = [("stale", stale, LINE) for stale in (other, ACK, other[:7], frame(b"\xD5\x43\x00" + OK), b"\0\0\xFF")]
+    faults += [("raw", raw, LINE) for raw in (frame(b"\xD5\x43\x00" + OK), frame(b"\xD4\x41\x00" + OK),
+                                              SYNTAX_ERROR, NACK)]
+    faults += [("raw", frame(b"\xD5\x41"), PROTOCOL)]  # not even a status
+    for name, value, error in faults:
         with Chip(CardA(echo)) as chip, Session(chip.name) as session:
             chip.faults.only = 0x40
             setattr(chip.faults, name, value)
-            fails(LINE, session.raw, BYTES)
+            fails(error, session.raw, BYTES)
             in_step(session)
 
 

@@ -29,6 +29,7 @@ MUTANTS = [
      "return present && nfc_line_regain(&job->claim, job->deadline);", "return present;", FAULTS),
     ("nfc: a garbled answer on a card's presence is asked for again", NFC, "#define PRESENCE_TRIES 2",
      "#define PRESENCE_TRIES 1", FAULTS),
+    ("nfc: an answer without a status is none", NFC, "\tscrub();\n\tif (left > 0)", "\tif (left > 0)", FAULTS),
     ("nfc: no late mark is taken for the next", LINE, "int64_t mark = deadline_now_us();", "int64_t mark = 1;", FAULTS),
     ("nfc: a card that left is gone", NFC, ": SIMTIE_ERR_GONE;",
      ": SIMTIE_ERR_TRANSPORT;", CARDS),
