@@ -235,10 +235,10 @@ static void test_many(void **state)
 
 	wall_by = boot_by = 0;
 	purge(place);
-	for (int i = 0; i < 130; i++) {
+	for (unsigned i = 0; i < 130; i++) {
 		char number[16];
 
-		snprintf(number, sizeof(number), "+49151%06d", i);
+		snprintf(number, sizeof(number), "+49151%06u", i % 1000000u);
 		operator_place_subscriber(place, number, NULL);
 	}
 	assert_int_equal(db_script(place->db, "UPDATE subscribers SET state = 4, purge_at = 1"
