@@ -8,10 +8,10 @@
  * To make a list costs a walk over all that is revoked in it, a compression and a signature. That
  * is bounded whatever is asked, twice. What was made lies in the store, and serves all daemons
  * until the next tick: more requests make nothing more, whichever lists they are for, but while the
- * first is not committed. And of the lists that there are a daemon makes one at a time, and rests so
- * long after each that in the long run a fifth of one core goes into it at most. Meanwhile the one
- * of the tick before serves, which a client may have kept as well; where there is none, the answer
- * is 503 with Retry-After.
+ * first is not committed. And of the lists that there are a daemon makes one at a time, and rests
+ * so long after each that in the long run a fifth of one core goes into it at most. Meanwhile the
+ * one of the tick before serves, which a client may have kept as well; where there is none, the
+ * answer is 503 with Retry-After.
  *
  * With SQLite a list is made before the transaction, so that nobody who writes waits for it.
  */
