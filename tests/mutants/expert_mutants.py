@@ -1,7 +1,7 @@
 """Mutants of the subcommands apdu, conformance and doctor and of what they stand on."""
 
 APDU, CONFORMANCE, DOCTOR = "test_apdu", "test_conformance", "test_doctor"
-DECODE, EXAMPLE = "test_decode", "test_example"
+DECODE, EXAMPLE, ANSWERS = "test_decode", "test_example", "test_example_answers"
 LIB = "host/lib/"
 
 MUTANTS = [
@@ -24,17 +24,17 @@ MUTANTS = [
     ("text with control characters is shown as bytes", LIB + "decode_show.c",
      "if (!audience_valid(bytes_of(value.ptr, kept)))", "if (false)", DECODE),
     # Examples
-    ("a literal secret is found", LIB + "example_show.c", "search->side->mask[at + i] != 0", "false", EXAMPLE),
-    ("a known secret is blanked", LIB + "example_show.c", "\t\t\tmemset(p, '*', digits);\n", "", EXAMPLE),
+    ("a literal secret is found", LIB + "example_show.c", "search->side->mask[at + i] != 0", "false", ANSWERS),
+    ("a known secret is blanked", LIB + "example_show.c", "\t\t\tmemset(p, '*', digits);\n", "", ANSWERS),
     ("what is cut of a known secret is blanked", LIB + "example_show.c",
-     "if (same == 0 || strncmp(p + digits, \"...\", 3) != 0)", "if (true)", EXAMPLE),
+     "if (same == 0 || strncmp(p + digits, \"...\", 3) != 0)", "if (true)", ANSWERS),
     ("the end of a chain is remembered", LIB + "example.c", "run->command_part = run->chained;", "run->command_part = false;",
-     EXAMPLE),
+     ANSWERS),
     ("a fetched answer belongs to the command before", LIB + "example.c",
-     "if (run->decoded.command == COMMAND_GET_RESPONSE)\n\t\trun->answer_part = true;\n\telse\n", "", EXAMPLE),
-    ("the status word is compared", LIB + "example.c", "if ((run->sw & mask) == sw)", "if (true)", EXAMPLE),
-    ("the length is compared", LIB + "example.c", "run->answer_len == want)", "run->answer_len >= want)", EXAMPLE),
-    ("a capture must come again", LIB + "example.c", "if (piece->capture ||", "if (true ||", EXAMPLE),
+     "if (run->decoded.command == COMMAND_GET_RESPONSE)\n\t\trun->answer_part = true;\n\telse\n", "", ANSWERS),
+    ("the status word is compared", LIB + "example.c", "if ((run->sw & mask) == sw)", "if (true)", ANSWERS),
+    ("the length is compared", LIB + "example.c", "run->answer_len == want)", "run->answer_len >= want)", ANSWERS),
+    ("a capture must come again", LIB + "example.c", "if (piece->capture ||", "if (true ||", ANSWERS),
     ("a value that was given is not captured", LIB + "example_read.c", "if (known && known->fixed)", "if (false)", EXAMPLE),
     ("brackets nest so deep and no deeper", LIB + "example_read.c", "if (reader->depth == DEPTH_MAX)", "if (false)", EXAMPLE),
     ("behind ** only the status word stands", LIB + "example_read.c",
