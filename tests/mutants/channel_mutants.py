@@ -1,7 +1,7 @@
 """(rule, file, code, broken code, test that must fail) of each mutant of the secure channel of a session."""
 
 SESSION, LINE = "host/lib/session_secure.c", "host/lib/transmit.c"
-TEST = "test_session_secure"
+TEST, KEYS_TEST = "test_session_secure", "test_session_secure_keys"
 
 MUTANTS = [
     ("nothing goes in clear where the channel broke", SESSION,
@@ -29,9 +29,9 @@ MUTANTS = [
     ("answers to links are checked", LINE, "link->wrapped ? collect_plain(session, link, &nothing)",
      "0 ? collect_plain(session, link, &nothing)", TEST),
     ("keys count as put when the card confirms them", SESSION,
-     "\treturn session_secure_failed(session,\n\t\t\t\t     scp03_put_key_answered(fresh, bytes_of(answer, answer_len)));", "\treturn 0;", TEST),
+     "\treturn session_secure_failed(session,\n\t\t\t\t     scp03_put_key_answered(fresh, bytes_of(answer, answer_len)));", "\treturn 0;", KEYS_TEST),
     ("keys are put through a channel alone", SESSION,
-     "\tif (!simtie_secure_is_open(session) || session->secure.channel != session->channel)", "\tif (false)", TEST),
+     "\tif (!simtie_secure_is_open(session) || session->secure.channel != session->channel)", "\tif (false)", KEYS_TEST),
     ("commands under secure messaging are secret whole", "host/lib/decode.c",
      "command.class.chained || command.class.secure ||", "command.class.chained ||", "test_decode"),
     ("answers under secure messaging are secret whole", "host/lib/decode.c", "part || command->class.secure ||",
