@@ -1,7 +1,8 @@
 """Mutants of the subcommands apdu, conformance and doctor and of what they stand on."""
 
 APDU, CONFORMANCE, DOCTOR = "test_apdu", "test_conformance", "test_doctor"
-DECODE, EXAMPLE, ANSWERS = "test_decode", "test_example", "test_example_answers"
+DECODE, OBJECTS = "test_decode", "test_decode_objects"
+EXAMPLE, ANSWERS = "test_example", "test_example_answers"
 LIB = "host/lib/"
 
 MUTANTS = [
@@ -20,9 +21,9 @@ MUTANTS = [
     ("a piece of an answer is secret whole", LIB + "decode.c", "if (part || command->class.secure ||",
      "if ((part && false) || command->class.secure ||", DECODE),
     ("an object is known in its place alone", LIB + "decode.c", "if (walk->depth == 0 && !belongs(walk, tag))", "if (false)",
-     DECODE),
+     OBJECTS),
     ("text with control characters is shown as bytes", LIB + "decode_show.c",
-     "if (!audience_valid(bytes_of(value.ptr, kept)))", "if (false)", DECODE),
+     "if (!audience_valid(bytes_of(value.ptr, kept)))", "if (false)", OBJECTS),
     # Examples
     ("a literal secret is found", LIB + "example_show.c", "search->side->mask[at + i] != 0", "false", ANSWERS),
     ("a known secret is blanked", LIB + "example_show.c", "\t\t\tmemset(p, '*', digits);\n", "", ANSWERS),

@@ -3,68 +3,45 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <stddef.h>
 
 #include <cmocka.h>
 
 #include "decode.h"
+#include "exact_bytes.h"
 
 #define TEXT 4096
 
-/* Bytes from hexadecimal, blanks allowed; in memory of exactly their size, so that a sanitizer sees
- * every read past them. */
-static struct bytes from_hex(const char *hex)
-{
-	uint8_t *bytes = malloc(strlen(hex) / 2 + 1);
-	size_t len = 0;
-	unsigned byte;
-
-	assert_non_null(bytes);
-	for (; *hex; hex += 2) {
-		while (*hex == ' ')
-			hex++;
-		assert_int_equal(sscanf(hex, "%2x", &byte), 1);
-		bytes[len++] = (uint8_t)byte;
-	}
-	return bytes_of(realloc(bytes, len ? len : 1), len);
-}
-
-static void release(struct bytes bytes)
-{
-	free((void *)(uintptr_t)bytes.ptr);
-}
-
 static void assert_command(const char *hex, const char *shown)
 {
-	struct bytes apdu = from_hex(hex);
+	struct bytes apdu = exact_bytes(hex);
 	char text[TEXT];
 
 	assert_string_equal(decode_show_command(apdu, false, false, text, sizeof text), shown);
-	release(apdu);
+	exact_bytes_free(apdu);
 }
 
 static void assert_response(const char *command_hex, const char *data_hex, bool part,
 			    const char *shown)
 {
-	struct bytes apdu = from_hex(command_hex), data = from_hex(data_hex);
+	struct bytes apdu = exact_bytes(command_hex), data = exact_bytes(data_hex);
 	struct decode_command command;
 	char text[TEXT];
 
 	decode_command(apdu, &command);
 	assert_string_equal(decode_show_response(&command, data, part, false, text, sizeof text),
 			    shown);
-	release(apdu);
-	release(data);
+	exact_bytes_free(apdu);
+	exact_bytes_free(data);
 }
 
 static enum command_id id_of(const char *hex)
 {
-	struct bytes apdu = from_hex(hex);
+	struct bytes apdu = exact_bytes(hex);
 	struct decode_command command;
 
 	decode_command(apdu, &command);
-	release(apdu);
+	exact_bytes_free(apdu);
 	return command.command;
 }
 
@@ -92,7 +69,7 @@ static void instructions_that_two_know(void **state)
 {
 	(void)state;
 	struct decode_command command;
-	struct bytes store = from_hex("80 E2 90 00"), generate = from_hex("00 46 00 00 00");
+	struct bytes store = exact_bytes("80 E2 90 00"), generate = exact_bytes("00 46 00 00 00");
 
 	decode_command(store, &command);
 	assert_int_equal(command.command, COMMAND_STORE_DATA);
@@ -101,14 +78,14 @@ static void instructions_that_two_know(void **state)
 	decode_command_of(APPLICATION_DOMAIN, generate, &command);
 	assert_int_equal(command.command, COMMAND_GENERATE_KEY_PAIR);
 	assert_int_equal(command.secret_response, SECRET_TAGS);
-	release(store);
-	release(generate);
+	exact_bytes_free(store);
+	exact_bytes_free(generate);
 }
 
 static void class_is_taken_apart(void **state)
 {
 	(void)state;
-	struct bytes apdu = from_hex("92 E2 90 00 02 84 08");
+	struct bytes apdu = exact_bytes("92 E2 90 00 02 84 08");
 	struct decode_command command;
 
 	decode_command(apdu, &command);
@@ -116,7 +93,7 @@ static void class_is_taken_apart(void **state)
 	assert_int_equal(command.class.channel, 2);
 	assert_true(command.class.chained);
 	assert_int_equal(command.apdu.data.len, 2);
-	release(apdu);
+	exact_bytes_free(apdu);
 	assert_int_equal(id_of("00 FE 00 00"), COMMAND_NONE);
 	assert_int_equal(id_of("80 20 00 01"), COMMAND_NONE);
 	assert_int_equal(id_of("FF A4 04 00"), COMMAND_NONE);
@@ -133,30 +110,30 @@ static void malformed_is_said(void **state)
 	struct decode_command command;
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct bytes apdu = from_hex(cases[i]);
+		struct bytes apdu = exact_bytes(cases[i]);
 
 		decode_command(apdu, &command);
 		assert_true(command.malformed);
 		assert_int_equal(command.apdu.data.len, apdu.len > 4 ? apdu.len - 4 : 0);
-		release(apdu);
+		exact_bytes_free(apdu);
 	}
 }
 
 static void parameters_have_texts(void **state)
 {
 	(void)state;
-	struct bytes apdu = from_hex("80 F0 40 0F");
+	struct bytes apdu = exact_bytes("80 F0 40 0F");
 	struct decode_command command;
 
 	decode_command(apdu, &command);
 	assert_string_equal(decode_parameter(&command, 1), "applications");
 	assert_string_equal(decode_parameter(&command, 2), "ended for good, keys wiped");
-	release(apdu);
-	apdu = from_hex("80 F0 41 03");
+	exact_bytes_free(apdu);
+	apdu = exact_bytes("80 F0 41 03");
 	decode_command(apdu, &command);
 	assert_null(decode_parameter(&command, 1));
 	assert_null(decode_parameter(&command, 2));
-	release(apdu);
+	exact_bytes_free(apdu);
 }
 
 /* ---- Secrets ---- */
@@ -223,14 +200,14 @@ static void what_cannot_be_read_is_blanked(void **state)
 static void end_of_a_chain_is_blanked(void **state)
 {
 	(void)state;
-	struct bytes apdu = from_hex("80 E2 90 00 03 5A 01 31");
+	struct bytes apdu = exact_bytes("80 E2 90 00 03 5A 01 31");
 	char text[TEXT];
 
 	assert_string_equal(decode_show_command(apdu, true, false, text, sizeof text),
 			    "80E2900003******");
 	assert_string_equal(decode_show_command(apdu, false, false, text, sizeof text),
 			    "80E29000035A0131");
-	release(apdu);
+	exact_bytes_free(apdu);
 }
 
 static void pins_of_other_cards_are_blanked(void **state)
@@ -247,20 +224,20 @@ static void pins_of_other_cards_are_blanked(void **state)
 static void secrets_are_shown_when_told(void **state)
 {
 	(void)state;
-	struct bytes apdu = from_hex("00 20 00 01 08 31323334FFFFFFFF");
+	struct bytes apdu = exact_bytes("00 20 00 01 08 31323334FFFFFFFF");
 	struct decode_command command;
 	char text[TEXT];
 
 	assert_string_equal(decode_show_command(apdu, false, true, text, sizeof text),
 			    "002000010831323334FFFFFFFF");
-	release(apdu);
-	apdu = from_hex("00 46 00 00 00");
+	exact_bytes_free(apdu);
+	apdu = exact_bytes("00 46 00 00 00");
 	decode_command(apdu, &command);
-	struct bytes data = from_hex("7F49 04 C0 02 AABB");
+	struct bytes data = exact_bytes("7F49 04 C0 02 AABB");
 	assert_string_equal(decode_show_response(&command, data, false, true, text, sizeof text),
 			    "7F4904C002AABB");
-	release(data);
-	release(apdu);
+	exact_bytes_free(data);
+	exact_bytes_free(apdu);
 }
 
 static void chain_code_is_blanked(void **state)
@@ -309,183 +286,6 @@ static void damage_shows_no_pin(void **state)
 		assert_null(strstr(text, "39"));
 		assert_null(strstr(text, "31"));
 	}
-}
-
-/* ---- Objects ---- */
-
-static void expect_object(struct decode_walk *walk, unsigned depth, uint16_t tag, const char *name,
-			  const char *shown)
-{
-	struct decode_object object;
-	char text[TEXT];
-
-	assert_int_equal(decode_next(walk, &object), DECODE_OBJECT);
-	assert_int_equal(object.depth, depth);
-	assert_int_equal(object.tag, tag);
-	if (name)
-		assert_string_equal(object.name, name);
-	else
-		assert_null(object.name);
-	if (shown)
-		assert_string_equal(decode_show_value(&object, false, text, sizeof text), shown);
-}
-
-static void fci_is_walked(void **state)
-{
-	(void)state;
-	struct bytes data = from_hex("6F 1A 84 08 F053494D54494501 8A 01 07"
-				     "A5 0B 80 03 010203 81 01 03 82 01 0A");
-	struct decode_object object;
-	struct decode_walk walk;
-
-	decode_walk(&walk, COMMAND_SELECT, true, data);
-	expect_object(&walk, 0, 0x6F, "FCI", NULL);
-	expect_object(&walk, 1, 0x84, "FCI_AID", "F053494D54494501");
-	expect_object(&walk, 1, 0x8A, "FCI_LIFECYCLE", "7 (in its holder's hands)");
-	expect_object(&walk, 1, 0xA5, "FCI_PROPRIETARY", NULL);
-	expect_object(&walk, 2, 0x80, "FCI_VERSION", "1.2.3");
-	expect_object(&walk, 2, 0x81, "FCI_PIN_TRIES", "3");
-	expect_object(&walk, 2, 0x82, "FCI_PUK_TRIES", "10");
-	assert_int_equal(decode_next(&walk, &object), DECODE_END);
-	assert_int_equal(decode_next(&walk, &object), DECODE_END);
-	release(data);
-}
-
-static void attestation_request_is_walked(void **state)
-{
-	(void)state;
-	struct bytes data =
-		from_hex("80 03 61C3A4 81 02 0102 83 01 02 84 08 31323334FFFFFFFF 9F01 00");
-	struct decode_object object;
-	struct decode_walk walk;
-
-	decode_walk(&walk, COMMAND_INTERNAL_AUTHENTICATE, false, data);
-	expect_object(&walk, 0, 0x80, "AUDIENCE", "\"aä\"");
-	expect_object(&walk, 0, 0x81, "NONCE", "0102");
-	expect_object(&walk, 0, 0x83, "PURPOSE", "2 (registration, the default)");
-	expect_object(&walk, 0, 0x84, "PIN", "8 bytes, blanked");
-	expect_object(&walk, 0, 0x9F01, NULL, "0 bytes, blanked");
-	assert_int_equal(decode_next(&walk, &object), DECODE_END);
-	release(data);
-}
-
-static void broken_objects_end_their_template(void **state)
-{
-	(void)state;
-	struct bytes data = from_hex("BF22 05 80 01 03 81 05 9F21 01 07");
-	struct decode_object object;
-	struct decode_walk walk;
-
-	decode_walk(&walk, COMMAND_GET_DATA, true, data);
-	expect_object(&walk, 0, 0xBF22, "PIN_STATE", NULL);
-	expect_object(&walk, 1, 0x80, "STATE_PIN_TRIES", "3");
-	assert_int_equal(decode_next(&walk, &object), DECODE_BROKEN);
-	assert_int_equal(object.value.len, 2);
-	expect_object(&walk, 0, 0x9F21, "COUNTER", "7");
-	assert_int_equal(decode_next(&walk, &object), DECODE_END);
-	release(data);
-}
-
-/* Objects are known by their place: the same tags elsewhere say nothing. */
-static void objects_are_known_in_their_place_alone(void **state)
-{
-	(void)state;
-	struct bytes data = from_hex("84 01 31");
-	struct decode_walk walk;
-
-	decode_walk(&walk, COMMAND_STORE_DATA, false, data);
-	expect_object(&walk, 0, 0x84, "PIN", "1 bytes, blanked");
-	decode_walk(&walk, COMMAND_GET_CHALLENGE, true, data);
-	expect_object(&walk, 0, 0x84, NULL, "31");
-	decode_walk(&walk, COMMAND_NONE, true, data);
-	expect_object(&walk, 0, 0x84, NULL, "31");
-	release(data);
-	assert_true(decode_has_objects(COMMAND_GET_DATA, true));
-	assert_false(decode_has_objects(COMMAND_GET_DATA, false));
-	assert_false(decode_has_objects(COMMAND_GET_CHALLENGE, true));
-}
-
-/* Templates that nest without end are followed so far and no further. */
-static void nesting_is_bounded(void **state)
-{
-	(void)state;
-	uint8_t nested[2 * 60];
-	struct decode_object object;
-	struct decode_walk walk;
-	unsigned count = 0;
-
-	for (size_t i = 0; i < 60; i++) {
-		nested[2 * i] = i ? 0xA0 : 0x6F;
-		nested[2 * i + 1] = (uint8_t)(2 * (59 - i));
-	}
-	decode_walk(&walk, COMMAND_SELECT, true, bytes_of(nested, sizeof nested));
-	while (decode_next(&walk, &object) != DECODE_END) {
-		assert_true(object.depth <= DECODE_DEPTH_MAX);
-		assert_true(++count <= 60);
-	}
-	assert_true(count > 0);
-}
-
-static void assert_value(enum tag_format format, const char *hex, const char *shown)
-{
-	struct bytes value = from_hex(hex);
-	struct decode_object object = {.format = format, .value = value};
-	char text[TEXT];
-
-	assert_string_equal(decode_show_value(&object, false, text, sizeof text), shown);
-	release(value);
-}
-
-static void values_are_shown_by_format(void **state)
-{
-	(void)state;
-	assert_value(FORMAT_HEX, "0A1B", "0A1B");
-	assert_value(FORMAT_HEX, "", "");
-	assert_value(FORMAT_UINT, "FFFFFFFF", "4294967295");
-	assert_value(FORMAT_UINT, "0100000000", "0100000000");
-	assert_value(FORMAT_UINT, "", "");
-	assert_value(FORMAT_VERSION, "010002", "1.0.2");
-	assert_value(FORMAT_VERSION, "0100", "0100");
-	assert_value(FORMAT_ICCID, "988811223344556677F8", "8988112233445566778");
-	assert_value(FORMAT_ICCID, "98881122334455667788", "89881122334455667788");
-	assert_value(FORMAT_ICCID, "9888", "9888");
-	assert_value(FORMAT_ICCID, "9A8811223344556677F8", "9A8811223344556677F8");
-	assert_value(FORMAT_ICCID, "9F8811223344556677F8", "9F8811223344556677F8");
-	assert_value(FORMAT_LIFECYCLE, "03", "3 (not yet personalised)");
-	assert_value(FORMAT_LIFECYCLE, "99", "99");
-	assert_value(FORMAT_CONSENT, "01", "1 (the PIN was entered)");
-}
-
-/* Text of the card's reaches a terminal only when it can do no harm there. */
-static void texts_are_harmless(void **state)
-{
-	(void)state;
-	assert_value(FORMAT_TEXT, "636861742E6578616D706C65", "\"chat.example\"");
-	assert_value(FORMAT_TEXT, "611B5B324A", "611B5B324A");
-	assert_value(FORMAT_TEXT, "61C29B", "61C29B");
-	assert_value(FORMAT_TEXT, "61FF62", "61FF62");
-	assert_value(FORMAT_TEXT, "61620A", "61620A");
-	/* The log keeps the first bytes alone, whatever character they end in. */
-	assert_value(FORMAT_TEXT, "6162C3", "\"ab\"...");
-	assert_value(FORMAT_TEXT, "6162F09F98", "\"ab\"...");
-}
-
-static void long_texts_are_cut(void **state)
-{
-	(void)state;
-	struct bytes apdu = from_hex("00 A4 04 00 08 F053494D54494501");
-	char text[16];
-
-	assert_string_equal(decode_show_command(apdu, false, false, text, sizeof text),
-			    "00A4040008F0...");
-	assert_string_equal(decode_show_command(apdu, false, false, text, 4), "...");
-	assert_string_equal(decode_show_command(apdu, false, false, text, 1), "");
-	release(apdu);
-
-	struct bytes umlauts = from_hex("C3A4C3A4C3A4C3A4C3A4C3A4C3A4C3A4");
-	struct decode_object object = {.format = FORMAT_TEXT, .value = umlauts};
-	assert_string_equal(decode_show_value(&object, false, text, sizeof text), "\"äääää...");
-	release(umlauts);
 }
 
 /* ---- Status words ---- */
@@ -546,14 +346,6 @@ int main(void)
 		cmocka_unit_test(secrets_are_shown_when_told),
 		cmocka_unit_test(chain_code_is_blanked),
 		cmocka_unit_test(damage_shows_no_pin),
-		cmocka_unit_test(fci_is_walked),
-		cmocka_unit_test(attestation_request_is_walked),
-		cmocka_unit_test(broken_objects_end_their_template),
-		cmocka_unit_test(objects_are_known_in_their_place_alone),
-		cmocka_unit_test(nesting_is_bounded),
-		cmocka_unit_test(values_are_shown_by_format),
-		cmocka_unit_test(texts_are_harmless),
-		cmocka_unit_test(long_texts_are_cut),
 		cmocka_unit_test(status_words_carry_their_number),
 		cmocka_unit_test(every_status_word_has_a_text),
 	};
