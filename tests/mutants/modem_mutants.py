@@ -2,7 +2,7 @@
 
 CHAT, SIM, CHANNEL = "host/lib/at_chat.c", "host/lib/at_sim.c", "host/lib/at_channel.c"
 PORT, TRANSPORT = "host/lib/at_port.c", "host/lib/at.c"
-TEST = "test_at"
+TEST, REFUSALS = "test_at", "test_at_refusals"
 
 MUTANTS = [
     ("commands go to the channel that is ours", SIM, "\t\t*mapped = put_on_channel(cla, at->channel);",
@@ -28,11 +28,11 @@ MUTANTS = [
     ("what is no hexadecimal is no answer", SIM, "\t\tif (high < 0 || low < 0)\n\t\t\treturn false;\n", "", TEST),
     ("an echo is no answer", CHAT, "\t\tif (line.len == echo && memcmp(line.ptr, at->out, echo) == 0)\n\t\t\tcontinue;\n",
      "\t\tif (line.len == echo && memcmp(line.ptr, at->out, echo) == 0)\n\t\t\treturn 0;\n", TEST),
-    ("two programs do not share a port", PORT, "\tif (flock(port->fd, LOCK_EX | LOCK_NB) == 0)\n", "\tif (true)\n", TEST),
-    ("the terminal's settings are put back", PORT, "\ttcsetattr(port->fd, TCSANOW, &port->before);\n", "", TEST),
+    ("two programs do not share a port", PORT, "\tif (flock(port->fd, LOCK_EX | LOCK_NB) == 0)\n", "\tif (true)\n", REFUSALS),
+    ("the terminal's settings are put back", PORT, "\ttcsetattr(port->fd, TCSANOW, &port->before);\n", "", REFUSALS),
     ("late answers to a greeting are not taken for others", TRANSPORT, "\tif (tries > 1)\n\t\thush(at);\n", "", TEST),
     ("a SIM that is missing is said, not tried another way", CHANNEL,
-     "\tif (!at->refused || !csim || is_of_the_sim(at->cme))", "\tif (!at->refused || !csim)", TEST),
+     "\tif (!at->refused || !csim || is_of_the_sim(at->cme))", "\tif (!at->refused || !csim)", REFUSALS),
     ("the guard is cleared with the session", "host/lib/session.c",
      "\tif ((*session)->guard)\n\t\t*(*session)->guard = NULL;\n", "", TEST),
     ("answers that the modem fetched are taken", "host/lib/transmit.c",
