@@ -147,7 +147,7 @@ $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call obj,$(HELP_SRC)) $(SERVE_LIB) $(B)/
 	$(link) $^ $(WRAP_$*) -lcmocka $(LDLIBS_SERVICE) $(LDLIBS_LIB)
 
 # The simulated modem as a program, for the end-to-end tests.
-$(B)/simtie-modem: $(B)/obj/tests/modem/simtie_modem.o $(B)/obj/tests/unit/modem_sim.o $(B)/libapplet.a
+$(B)/simtie-modem: $(call obj,tests/modem/simtie_modem.c $(wildcard tests/unit/modem_*.c)) $(B)/libapplet.a
 	$(link) $^ $(LDLIBS_CARD) -lpthread
 
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(SERVE_LIB) $(B)/libsimtie.a
