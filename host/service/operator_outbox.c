@@ -1,10 +1,11 @@
 /*
  * Sends notices to messengers: Security Event Tokens by push (RFC 8935), from the durable outbox.
  *
- * A notice is claimed, sent, and what became of it written down. A daemon that dies in between lets
- * its claim run out, and the notice is sent again under the same id, which tells the messenger that
- * it has it. What is in flight is bounded, in all and for each messenger: one that hangs costs
- * memory to nobody, and its notices keep no other's from their turn.
+ * A notice is claimed, sent once the claim is committed, and what became of it written down. A
+ * daemon that dies in between lets its claim run out, and the notice is sent again under the same
+ * id, which tells the messenger that it has it. What is in flight is bounded, in all and for each
+ * messenger: one that hangs costs memory to nobody, and its notices keep no other's from their
+ * turn.
  */
 #include "operator.h"
 #include "outbox.h"
@@ -26,11 +27,13 @@
 struct lane {
 	atomic_uint flights;
 	atomic_uint put_off; /* notices that waited for their turn since it last took one */
+	unsigned planned;    /* of the claim under way */
 };
 
 struct operator_outbox {
-	atomic_uint flights; /* notices under way */
-	struct lane lanes[]; /* one for each messenger of the settings */
+	atomic_uint flights;   /* notices under way */
+	atomic_bool under_way; /* one claim at a time */
+	struct lane lanes[];   /* one for each messenger of the settings */
 };
 
 /* One notice under way, then the job that settles it. */
@@ -176,42 +179,97 @@ static const char *send(const struct operator_state *op, struct flight *flight, 
 	return sent ? NULL : "its notify address is no https:// address, or too much is under way";
 }
 
-/* Sends one, or says when to come back to it. What could not be sent off is a try that failed. */
-static int take(struct work *work, const struct outbox_entry *entry)
+/* Sends one that is claimed. What could not be sent off is a try that failed; what there was no
+ * memory for is due again when the claim has run out. */
+static void launch(struct operator_state *op, const struct outbox_entry *entry)
 {
-	struct operator_state *op = work->service->state;
 	const char *url, *error;
 	struct lane *lane = lane_of(op, entry->audience, &url);
-	struct flight *flight;
+	struct flight *flight = flight_new(op, lane, entry);
 
-	if (lane && atomic_load(&lane->flights) >= LANE_MAX)
-		return outbox_put_off(work->db, entry, pause_of(lane));
-	flight = flight_new(op, lane, entry);
-	if (!flight)
-		return DB_ERR_MEMORY;
-	error = send(op, flight, url);
+	error = flight ? send(op, flight, url) : NULL;
 	if (error) {
 		snprintf(flight->error, sizeof(flight->error), "%s", error);
 		submit(flight);
 	}
+}
+
+/* ---- Claims ---- */
+
+struct batch {
+	struct job job; /* first: the engine knows no more of it */
+	struct service *service;
+	size_t room, found, count; /* found: in all; count: those to be sent */
+	struct outbox_entry entries[FLIGHTS_MAX];
+};
+
+/* Whether one has its turn; else it is said when to come back to it. */
+static int plan(struct work *work, const struct outbox_entry *entry, bool *now)
+{
+	const char *url;
+	struct lane *lane = lane_of(operator_of(work), entry->audience, &url);
+
+	*now = !lane || atomic_load(&lane->flights) + lane->planned < LANE_MAX;
+	if (!*now)
+		return outbox_put_off(work->db, entry, pause_of(lane));
+	if (lane)
+		lane->planned++;
 	return DB_OK;
+}
+
+static int batch_run(struct work *work, struct job *job)
+{
+	struct batch *batch = (struct batch *)job;
+	struct operator_state *op = operator_of(work);
+	bool now;
+	int result = outbox_claim(work->db, work->service->vault, CLAIM_MS, batch->entries,
+				  batch->room, &batch->found);
+
+	batch->count = 0;
+	for (size_t i = 0; i < op->messenger_count; i++)
+		op->outbox->lanes[i].planned = 0;
+	for (size_t i = 0; i < batch->found && result == DB_OK; i++) {
+		result = plan(work, &batch->entries[i], &now);
+		if (result == DB_OK && now)
+			batch->entries[batch->count++] = batch->entries[i];
+	}
+	return result;
+}
+
+static void batch_done(struct job *job, int result)
+{
+	struct batch *batch = (struct batch *)job;
+	struct service *service = batch->service;
+	struct operator_state *op = service->state;
+	const bool more = result == DB_OK && batch->found == batch->room;
+
+	for (size_t i = 0; result == DB_OK && i < batch->count; i++)
+		launch(op, &batch->entries[i]);
+	free(batch);
+	atomic_store(&op->outbox->under_way, false);
+	if (more)
+		engine_wake(service->engine, "outbox");
 }
 
 int operator_outbox_run(struct work *work, bool *more)
 {
 	struct operator_state *op = work->service->state;
 	const unsigned flights = atomic_load(&op->outbox->flights);
-	struct outbox_entry entries[FLIGHTS_MAX];
-	size_t room = flights < FLIGHTS_MAX ? FLIGHTS_MAX - flights : 0, count = 0;
-	int result = DB_OK;
+	struct batch *batch;
 
-	if (room == 0)
+	*more = false;
+	if (flights >= FLIGHTS_MAX || atomic_load(&op->outbox->under_way))
 		return DB_OK;
-	result = outbox_claim(work->db, work->service->vault, CLAIM_MS, entries, room, &count);
-	for (size_t i = 0; i < count && result == DB_OK; i++)
-		result = take(work, &entries[i]);
-	*more = count == room;
-	return result;
+	batch = malloc(sizeof(*batch));
+	if (!batch)
+		return DB_ERR_MEMORY;
+	batch->job = (struct job){.run = batch_run, .done = batch_done};
+	batch->service = work->service;
+	batch->room = FLIGHTS_MAX - flights;
+	atomic_store(&op->outbox->under_way, true);
+	if (!engine_submit(work->service->engine, &batch->job))
+		batch_done(&batch->job, DB_ERR_BUSY);
+	return DB_OK;
 }
 
 struct operator_outbox *operator_outbox_new(size_t messengers)
