@@ -23,8 +23,8 @@
  * in good order. */
 #define MARGIN_MS 50
 
-/* How long letting go of the device may take: three commands of 350 ms each at most. */
-#define CLOSE_MS 2000
+/* How long letting go of the device may take: three commands of 1000 ms each at most. */
+#define CLOSE_MS 3500
 
 /* How often a card is asked whether it is there, on a line that garbles what it says. */
 #define PRESENCE_TRIES 2

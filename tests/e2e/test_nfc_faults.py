@@ -33,6 +33,10 @@ def one_that_is_late_is_waited_for():
         for fault in ("late_ack", "late_answer"):
             setattr(chip.faults, fault, 1.0)
             same(session.raw(BYTES), BYTES + OK)
+    with Chip(CardA(echo)) as chip, Session(chip.name) as session:
+        chip.faults.only, chip.faults.late_answer = 0x32, 0.5
+        session.reset()
+        same(chip.faults.late_answer, 0.0)
 
 
 def one_that_is_too_late_is_given_up():

@@ -14,6 +14,10 @@
  * answers the first question with the answer to the last. */
 #define OPEN_TRIES 2
 
+/* How long the chip may take for a command that waits for no card. libnfc's own 350 ms are too few
+ * on a busy machine. A driver without such a bound keeps its own. */
+#define COMMAND_MS 1000
+
 /*
  * libnfc keeps its drivers in a list that every nfc_exit() frees, and sets an environment variable
  * in nfc_init(). Both are global, so that programs with several sessions take turns here, as they
@@ -90,8 +94,10 @@ static enum claim_result open_device(struct nfc_claim *claim, char text[static C
 	snprintf(name, sizeof name, "%s", claim->name);
 	for (int i = 0; i < OPEN_TRIES && !claim->device; i++)
 		claim->device = nfc_open(claim->context, name);
-	if (claim->device)
+	if (claim->device) {
+		nfc_device_set_property_int(claim->device, NP_TIMEOUT_COMMAND, COMMAND_MS);
 		return CLAIM_OK;
+	}
 	lock_node(claim->name, node, sizeof node);
 	if (strchr(claim->name, '/'))
 		snprintf(text, CLAIM_TEXT_MAX,
