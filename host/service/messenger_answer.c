@@ -23,8 +23,8 @@
 /* Milliseconds. */
 #define PAUSE_FIRST 500
 #define PAUSE_MAX   30000
-#define PAUSE_PENDING                                                                              \
-	500 /* an operator that answers a long poll at once is not asked in a circle */
+/* An operator that answers a long poll at once is not asked in a circle. */
+#define PAUSE_PENDING 500
 
 /* The pause after so many tries: doubled each time, then between half and one and a half of it. */
 static int64_t pause_after(unsigned attempts)

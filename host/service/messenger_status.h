@@ -19,9 +19,8 @@ int messenger_status_note(struct work *work, const struct messenger_row *row);
 struct messenger_list {
 	char operator_name[SIMTIE_AUDIENCE_MAX + 1];
 	char uri[SIMTIE_STATUS_URI_MAX + 1];
-	const struct simtie_service_key
-		*signer; /* NULL: no agreement with that operator any more */
-	char *jwt;       /* malloc()ed; NULL: it could not be had */
+	const struct simtie_service_key *signer; /* NULL: no agreement with it any more */
+	char *jwt;                               /* malloc()ed; NULL: it could not be had */
 	size_t jwt_len;
 	bool verified;
 	uint8_t *bits; /* of a verified one, malloc()ed */

@@ -18,8 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PASS_ROUNDS                                                                                \
-	10 /* a pass that meets no end has at least so many rounds' worth of decisions */
+/* A pass that meets no end has at least so many rounds' worth of decisions. */
+#define PASS_ROUNDS 10
 
 struct operator_backlog {
 	atomic_bool under_way;

@@ -26,10 +26,9 @@
 #define PURGE_ROWS 500
 
 struct purge {
-	const char *sql; /* a literal; $1 is `before` */
-	int64_t before;  /* wall ms */
-	const char
-		*labels; /* of the metric simtied_purged_total, a literal; NULL: it deletes none */
+	const char *sql;    /* a literal; $1 is `before` */
+	int64_t before;     /* wall ms */
+	const char *labels; /* of simtied_purged_total, a literal; NULL: it deletes none */
 };
 
 /* Runs each once, in this order, if the clock is believed. *more: one of them found as many as it
