@@ -26,6 +26,9 @@ const char *db_strerror(int error)
 	case DB_ERR_SQL:
 		return "the store does not understand the statement; apply the migrations "
 		       "(simtied migrate), or run the program that made its schema";
+	case DB_ERR_LOST:
+		return "the disk has not kept what was written; look for its errors in the "
+		       "kernel's log";
 	}
 	return "unknown error of the store";
 }
@@ -172,13 +175,13 @@ void db_rollback(struct db *db)
 	db->failed = DB_OK;
 }
 
-int db_settle(struct db *db, bool *long_log)
+int db_settle(struct db *db, struct db_log *log)
 {
-	*long_log = false;
+	*log = (struct db_log){0};
 	db->methods->end(db);
 	if (db->in_transaction)
 		return outcome(db, db_fail(db, DB_ERR_SQL, "housekeeping within a transaction"));
-	return db->methods->settle(db, long_log);
+	return db->methods->settle(db, log);
 }
 
 /* ---- Values ---- */

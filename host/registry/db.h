@@ -32,6 +32,7 @@ enum db_result {
 	DB_ERR_MEMORY = -5,
 	DB_ERR_DAMAGED = -6, /* the engine says that the file is not a sound database */
 	DB_ERR_SQL = -7,     /* the statement is wrong, or the schema is another: see db_detail() */
+	DB_ERR_LOST = -8,    /* db_settle(): the disk has not kept what was written */
 };
 
 /* What happened and what to do. Static; never NULL. */
@@ -61,15 +62,22 @@ void db_rollback(struct db *db);
  * writer and holds up none. Ended by db_rollback(). */
 int db_begin_read(struct db *db);
 
+/* What became of a store's log. */
+struct db_log {
+	bool used;    /* it is of another length than the last time */
+	bool is_long; /* and it begins anew only when all of it is in the file at one instant */
+};
+
 /*
- * Housekeeping, outside a transaction, best every 100 ms or so and on a connection of its own:
- * SQLite's log is written into the file here, while others commit, and not by one of them in its
- * commit when the log has grown to its bound. PostgreSQL does so by itself. DB_ERR_BUSY means that
- * something is left for the next time. *long_log: the log is long, and begins anew only when all
- * of it is in the file at one instant. Call it once more at once while nobody writes: what others
- * wrote meanwhile is little.
+ * Housekeeping, outside a transaction, best every 20 ms or so while others write, and on a
+ * connection of its own: SQLite's log is written into the file here, and that to the disk, little
+ * by little, and not by one of them in its commit when the log has grown to its bound. A log that
+ * is long wants one more call at once while nobody writes: there is little left to do then.
+ * PostgreSQL does all that by itself. DB_ERR_BUSY: something is left for the next time.
+ * DB_ERR_LOST: what is in memory may not be on the disk, and no other call needs to find that out.
+ * End the process at once: the log has everything, and who opens the store first reads it all.
  */
-int db_settle(struct db *db, bool *long_log);
+int db_settle(struct db *db, struct db_log *log);
 
 /* One parameter. Bytes are borrowed until the query ends. */
 enum db_kind { DB_NULL, DB_INT, DB_BYTES, DB_TEXT };

@@ -34,7 +34,7 @@ struct db_methods {
 	int (*begin)(struct db *db, bool read_only);
 	int (*commit)(struct db *db);
 	void (*rollback)(struct db *db);
-	int (*settle)(struct db *db, bool *long_log);
+	int (*settle)(struct db *db, struct db_log *log);
 	/* Runs up to the first row; `changed` and `next` tell what came of it. */
 	int (*query)(struct db *db, const char *sql, const struct db_value *values, size_t count);
 	int (*next)(struct db *db);

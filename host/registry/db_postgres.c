@@ -146,10 +146,10 @@ static void postgres_rollback(struct db *db)
 		postgres->gone = true; /* it ends with the connection */
 }
 
-static int postgres_settle(struct db *db, bool *long_log)
+static int postgres_settle(struct db *db, struct db_log *log)
 {
 	(void)db;
-	(void)long_log;
+	(void)log;
 	return DB_OK;
 }
 

@@ -15,8 +15,8 @@ struct sqlite_statement {
 	uint8_t numbers[DB_PARAMETERS_MAX]; /* which value each of them wants, from 0 */
 };
 
-#define LONG_PAGES     1000 /* of the log: worth a pause of those who write */
-#define TOO_LONG_PAGES 3500 /* soon a commit would settle it (wal_autocheckpoint) */
+#define LONG_PAGES     6000  /* of the log: worth a pause of those who write */
+#define TOO_LONG_PAGES 12000 /* soon a commit would settle it (wal_autocheckpoint) */
 
 static const struct db_methods methods;
 
@@ -115,26 +115,57 @@ static void sqlite_rollback(struct db *db)
 		sqlite3_exec(sqlite->connection, "ROLLBACK", NULL, NULL, NULL);
 }
 
+static int lost(struct sqlite *sqlite, int system_error)
+{
+	return db_fail(&sqlite->db, DB_ERR_LOST, "%.200s: %s", sqlite->path,
+		       strerror(system_error));
+}
+
+/* SQLite flushes the file only once all of the log is in it: left to that, it would do so while
+ * nobody may write, for everything since the last time. */
+static int sync_file(struct sqlite *sqlite)
+{
+	sqlite3_file *file = NULL;
+
+	errno = 0;
+	sqlite3_file_control(sqlite->connection, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+	if (!file || !file->pMethods || file->pMethods->xSync(file, SQLITE_SYNC_NORMAL))
+		return lost(sqlite, errno);
+	return DB_OK;
+}
+
+static int checkpoint(struct sqlite *sqlite, int mode, int *pages, int *settled)
+{
+	errno = 0;
+	if (sqlite3_wal_checkpoint_v2(sqlite->connection, "main", mode, pages, settled) ==
+	    SQLITE_OK)
+		return DB_OK;
+	if (sqlite3_extended_errcode(sqlite->connection) == SQLITE_IOERR_FSYNC)
+		return lost(sqlite, errno);
+	return db_sqlite_fail(sqlite);
+}
+
 /* Holds up nobody. When all of the log is in the file and nobody reads in the log, the next who
  * writes begins it anew. SQLite's own way to force that (RESTART) keeps writers out until the last
  * reader has gone: only a log that nothing else has helped gets it. */
-static int sqlite_settle(struct db *db, bool *long_log)
+static int sqlite_settle(struct db *db, struct db_log *log)
 {
 	struct sqlite *sqlite = of(db);
-	int pages = 0;
+	int pages = 0, settled = 0, error;
 
 	if (!sqlite->connection || sqlite->gone || db_sqlite_moved(sqlite))
 		return db_fail(db, DB_ERR_GONE, "%.200s is not open", sqlite->path);
-	errno = 0;
-	if (sqlite3_wal_checkpoint_v2(sqlite->connection, "main", SQLITE_CHECKPOINT_PASSIVE, &pages,
-				      NULL) != SQLITE_OK)
-		return db_sqlite_fail(sqlite);
-	*long_log = pages > LONG_PAGES;
-	if (pages > TOO_LONG_PAGES &&
-	    sqlite3_wal_checkpoint_v2(sqlite->connection, "main", SQLITE_CHECKPOINT_RESTART, NULL,
-				      NULL) != SQLITE_OK)
-		return db_sqlite_fail(sqlite);
-	return DB_OK;
+	error = checkpoint(sqlite, SQLITE_CHECKPOINT_PASSIVE, &pages, &settled);
+	if (error != DB_OK)
+		return error;
+	log->used = settled != sqlite->settled;
+	log->is_long = log->used && pages > LONG_PAGES;
+	sqlite->settled = settled;
+	if (log->used)
+		error = sync_file(sqlite);
+	if (error == DB_OK && pages > TOO_LONG_PAGES)
+		error = checkpoint(sqlite, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+	return error;
 }
 
 /* ---- Statements ---- */

@@ -20,7 +20,8 @@ struct sqlite {
 	sqlite3 *connection; /* NULL: could not be opened again */
 	bool gone;           /* to be opened again by the next begin */
 	struct sqlite_statement *running;
-	bool ahead; /* the first step was made by the query, and gave `row` */
+	int settled; /* pages of the log that were in the file the last time */
+	bool ahead;  /* the first step was made by the query, and gave `row` */
 	int row;
 	int64_t changes_before, changed;
 };

@@ -1,11 +1,14 @@
 /*
  * The thread of a task: runs it when its time has come, when it is woken, and while there is more.
  */
+#include "commands.h"
 #include "engine_internal.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Until woken, stopped, or `ms` have passed. False: the engine stops. */
 static bool wait(struct engine_thread *thread, unsigned ms)
@@ -31,27 +34,33 @@ static bool wait(struct engine_thread *thread, unsigned ms)
 	return !stopping;
 }
 
-#define SETTLE_MS 100
+#define SETTLE_MS 20  /* so that there is little to settle each time */
+#define IDLE_MS   200 /* when there was nothing */
 
-const struct task engine_settle = {"settle", SETTLE_MS, NULL};
+const struct task engine_settle = {"settle", IDLE_MS, NULL};
 
 /* Beside those who write, without the turn; with it only what they wrote meanwhile, when the log
  * has grown long. What is not settled now is next time; a store that is gone is opened again by an
- * empty transaction. */
-static int settle(struct engine_thread *thread)
+ * empty transaction. Returns how long to wait before the next time, ms. */
+static unsigned settle(struct engine_thread *thread)
 {
-	bool long_log;
-	int result = db_settle(thread->db, &long_log);
+	struct db_log log;
+	int result = db_settle(thread->db, &log);
+	const bool used = log.used;
 
-	if (result == DB_OK && long_log) {
+	if (result == DB_OK && log.is_long) {
 		engine_turn_take(thread->engine);
-		result = db_settle(thread->db, &long_log);
+		result = db_settle(thread->db, &log);
 		engine_turn_give(thread->engine);
 	}
-
+	if (result == DB_ERR_LOST) {
+		fprintf(stderr, "simtied: %s (%s); this ends here\n", db_strerror(result),
+			db_detail(thread->db));
+		_exit(COMMAND_IO);
+	}
 	if (result != DB_OK && result != DB_ERR_BUSY)
 		engine_probe(thread);
-	return DB_OK;
+	return used ? SETTLE_MS : IDLE_MS;
 }
 
 /* One transaction. */
@@ -66,8 +75,6 @@ static int run(struct engine_thread *thread, bool *more)
 	int result;
 
 	*more = false;
-	if (!thread->task->run)
-		return settle(thread);
 	engine_turn_take(thread->engine);
 	result = db_begin(thread->db);
 	if (result == DB_OK) {
@@ -85,9 +92,14 @@ static int run(struct engine_thread *thread, bool *more)
 void *engine_task(void *argument)
 {
 	struct engine_thread *thread = argument;
-	unsigned failures = 0;
+	unsigned failures = 0, ms = IDLE_MS;
 	bool more = false;
 
+	if (thread->task == &engine_settle) {
+		while (wait(thread, ms))
+			ms = settle(thread);
+		return NULL;
+	}
 	while (wait(thread, more ? 0 : thread->task->interval_ms)) {
 		if (run(thread, &more) == DB_OK) {
 			failures = 0;
