@@ -1,7 +1,7 @@
 /*
  * What happens to a contract and its SIM, and what messengers hear of it.
  */
-#include "operator_place.h"
+#include "operator_scene.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,56 +15,6 @@
 #define NUMBER "+4915112345678"
 #define OTHER  "+4915187654321"
 #define ICCID  "89490000000000000017"
-
-static struct request admin(const char *number, const char *body)
-{
-	struct request request = operator_place_request("hlr", number, body);
-
-	request.peer.role = PEER_ADMIN;
-	return request;
-}
-
-/* Runs a handler; what its answer says in a word, and the body as text. */
-static const char *run(struct operator_place *place, request_handler *handler,
-		       const struct request *request, char *body, size_t size)
-{
-	struct reply reply;
-	const char *word;
-	size_t len = 0;
-
-	assert_int_equal(operator_place_run(place, place->db, handler, request, &reply), DB_OK);
-	word = operator_place_word(&reply);
-	if (body) {
-		if (reply.body)
-			len = json_dumpb(reply.body, body, size - 1, JSON_COMPACT);
-		assert_in_range(len, 0, size - 1);
-		body[len] = '\0';
-	}
-	reply_clear(&reply);
-	return word;
-}
-
-static const char *event(struct operator_place *place, const char *number, const char *body,
-			 char *answer)
-{
-	struct request request = admin(number, body);
-
-	return run(place, operator_event_post, &request, answer, 256);
-}
-
-/* Registers the SIM at a messenger; the verification's id into `id`. */
-static void enrol(struct operator_place *place, struct operator_sim *sim, const char *audience,
-		  char *id)
-{
-	struct operator_token token;
-	struct request request;
-
-	operator_sim_attest(sim, audience, 0, &token);
-	assert_string_equal(operator_place_verify(place, audience, NUMBER, &token, id),
-			    "200 VERIFIED");
-	request = operator_place_request(audience, id, "{\"identificationCode\":\"u-1\"}");
-	assert_string_equal(run(place, operator_registration_put, &request, NULL, 0), "201 (none)");
-}
 
 static int64_t number_of(struct operator_place *place, const char *sql)
 {
@@ -87,9 +37,9 @@ static void test_ends(void **state)
 
 	operator_sim_init(&sim, 1);
 	operator_place_subscriber(place, NUMBER, &sim);
-	enrol(place, &sim, CHAT, id);
-	enrol(place, &sim, MAIL, id);
-	assert_string_equal(event(place, NUMBER, bodies[0], answer), "200 (none)");
+	operator_scene_enrol(place, &sim, NUMBER, CHAT, id);
+	operator_scene_enrol(place, &sim, NUMBER, MAIL, id);
+	assert_string_equal(operator_scene_event(place, NUMBER, bodies[0], answer), "200 (none)");
 	assert_string_equal(answer, "{\"event\":\"TERMINATED\",\"notices\":2}");
 	assert_int_equal(number_of(place, queued), 2);
 	assert_int_equal(number_of(place, stand), 0);
@@ -99,9 +49,9 @@ static void test_ends(void **state)
 			 2);
 	assert_int_equal(number_of(place, audited), 1);
 	/* Once more: nobody is told twice. */
-	assert_string_equal(event(place, NUMBER, bodies[0], answer), "200 (none)");
+	assert_string_equal(operator_scene_event(place, NUMBER, bodies[0], answer), "200 (none)");
 	assert_string_equal(answer, "{\"event\":\"TERMINATED\",\"notices\":0}");
-	assert_string_equal(event(place, NUMBER, bodies[1], answer), "409 CONFLICT");
+	assert_string_equal(operator_scene_event(place, NUMBER, bodies[1], answer), "409 CONFLICT");
 	assert_int_equal(number_of(place, queued), 2);
 	operator_sim_attest(&sim, CHAT, 0, &token);
 	assert_string_equal(operator_place_verify(place, CHAT, NUMBER, &token, NULL),
@@ -118,17 +68,19 @@ static void test_suspended_and_resumed(void **state)
 
 	operator_sim_init(&sim, 1);
 	operator_place_subscriber(place, NUMBER, &sim);
-	enrol(place, &sim, CHAT, id);
-	assert_string_equal(event(place, NUMBER, "{\"event\":\"RESUMED\"}", answer), "200 (none)");
+	operator_scene_enrol(place, &sim, NUMBER, CHAT, id);
+	assert_string_equal(operator_scene_event(place, NUMBER, "{\"event\":\"RESUMED\"}", answer),
+			    "200 (none)");
 	assert_int_equal(number_of(place, queued), 0); /* it was active */
-	event(place, NUMBER, "{\"event\":\"SUSPENDED\",\"reason\":\"stolen\"}", answer);
+	operator_scene_event(place, NUMBER, "{\"event\":\"SUSPENDED\",\"reason\":\"stolen\"}",
+			     answer);
 	assert_string_equal(answer, "{\"event\":\"SUSPENDED\",\"notices\":1}");
 	assert_int_equal(number_of(place, stand), 1);
 	assert_int_equal(number_of(place, revoked), 1);
 	operator_sim_attest(&sim, CHAT, 0, &token);
 	assert_string_equal(operator_place_verify(place, CHAT, NUMBER, &token, NULL),
 			    "200 NOT_CONFIRMED");
-	event(place, NUMBER, "{\"event\":\"RESUMED\"}", answer);
+	operator_scene_event(place, NUMBER, "{\"event\":\"RESUMED\"}", answer);
 	assert_string_equal(answer, "{\"event\":\"RESUMED\",\"notices\":1}");
 	operator_sim_attest(&sim, CHAT, 0, &token);
 	assert_string_equal(operator_place_verify(place, CHAT, NUMBER, &token, NULL),
@@ -151,9 +103,11 @@ static void stock(struct operator_place *place, const struct operator_sim *sim, 
 		 "\"%s\",\"appletVersion\":\"1.0.0\",\"createdAt\":\"2026-11-24T09:00:00Z\","
 		 "\"iccid\":\"%s\"}\n",
 		 point, code, iccid);
-	request = admin("", record);
+	request = operator_scene_admin("", record);
 	snprintf(request.query, sizeof(request.query), "import=%s&offset=0", iccid);
-	assert_string_equal(run(place, operator_records_post, &request, NULL, 0), "200 (none)");
+	assert_string_equal(
+		operator_scene_run(place, operator_records_post, &request, NULL, 0, NULL),
+		"200 (none)");
 }
 
 static void test_swapped(void **state)
@@ -168,19 +122,23 @@ static void test_swapped(void **state)
 	operator_sim_init(&new, 2);
 	operator_place_subscriber(place, NUMBER, &old);
 	operator_place_subscriber(place, OTHER, NULL);
-	enrol(place, &old, CHAT, id);
+	operator_scene_enrol(place, &old, NUMBER, CHAT, id);
 	assert_string_equal(
-		event(place, NUMBER, "{\"event\":\"SIM_SWAPPED\",\"iccid\":\"" ICCID "\"}", answer),
+		operator_scene_event(place, NUMBER,
+				     "{\"event\":\"SIM_SWAPPED\",\"iccid\":\"" ICCID "\"}", answer),
 		"409 CONFLICT"); /* nobody has heard of that card */
 	assert_int_equal(number_of(place, queued), 0);
 	stock(place, &new, ICCID);
-	event(place, NUMBER, "{\"event\":\"SIM_SWAPPED\",\"iccid\":\"" ICCID "\"}", answer);
+	operator_scene_event(place, NUMBER, "{\"event\":\"SIM_SWAPPED\",\"iccid\":\"" ICCID "\"}",
+			     answer);
 	assert_string_equal(answer, "{\"event\":\"SIM_SWAPPED\",\"notices\":1}");
-	event(place, NUMBER, "{\"event\":\"SIM_SWAPPED\",\"iccid\":\"" ICCID "\"}", answer);
+	operator_scene_event(place, NUMBER, "{\"event\":\"SIM_SWAPPED\",\"iccid\":\"" ICCID "\"}",
+			     answer);
 	assert_string_equal(answer, "{\"event\":\"SIM_SWAPPED\",\"notices\":0}");
 	/* One card cannot be two subscribers'. */
 	assert_string_equal(
-		event(place, OTHER, "{\"event\":\"SIM_SWAPPED\",\"iccid\":\"" ICCID "\"}", answer),
+		operator_scene_event(place, OTHER,
+				     "{\"event\":\"SIM_SWAPPED\",\"iccid\":\"" ICCID "\"}", answer),
 		"409 CONFLICT");
 	operator_sim_attest(&old, CHAT, 0, &token);
 	assert_string_equal(operator_place_verify(place, CHAT, NUMBER, &token, NULL),
@@ -189,13 +147,14 @@ static void test_swapped(void **state)
 	assert_string_equal(operator_place_verify(place, CHAT, NUMBER, &token, NULL),
 			    "200 VERIFIED");
 	request = operator_place_request(CHAT, "", "{\"phoneNumber\":\"" NUMBER "\"}");
-	assert_string_equal(run(place, operator_sim_swap_check, &request, answer, 256),
-			    "200 (none)");
+	assert_string_equal(
+		operator_scene_run(place, operator_sim_swap_check, &request, answer, 256, NULL),
+		"200 (none)");
 	assert_string_equal(answer, "{\"swapped\":true}");
 	request = operator_place_request(CHAT, "", "{\"phoneNumber\":\"" OTHER "\"}");
-	run(place, operator_sim_swap_check, &request, answer, 256);
+	operator_scene_run(place, operator_sim_swap_check, &request, answer, 256, NULL);
 	assert_string_equal(answer, "{\"swapped\":false}");
-	run(place, operator_sim_swap_date, &request, answer, 256);
+	operator_scene_run(place, operator_sim_swap_date, &request, answer, 256, NULL);
 	assert_string_equal(answer, "{\"latestSimChange\":null}");
 	operator_sim_free(&old);
 	operator_sim_free(&new);
@@ -207,15 +166,19 @@ static void test_wrong_events(void **state)
 	char answer[256];
 
 	operator_place_subscriber(place, NUMBER, NULL);
-	assert_string_equal(event(place, OTHER, "{\"event\":\"TERMINATED\"}", answer),
-			    "404 IDENTIFIER_NOT_FOUND");
-	assert_string_equal(event(place, "4711", "{\"event\":\"TERMINATED\"}", answer),
-			    "400 INVALID_ARGUMENT");
-	assert_string_equal(event(place, NUMBER, "{\"event\":\"EATEN\"}", answer),
-			    "400 INVALID_ARGUMENT");
-	assert_string_equal(event(place, NUMBER, "{}", answer), "400 INVALID_ARGUMENT");
 	assert_string_equal(
-		event(place, NUMBER, "{\"event\":\"SUSPENDED\",\"iccid\":\"" ICCID "\"}", answer),
+		operator_scene_event(place, OTHER, "{\"event\":\"TERMINATED\"}", answer),
+		"404 IDENTIFIER_NOT_FOUND");
+	assert_string_equal(
+		operator_scene_event(place, "4711", "{\"event\":\"TERMINATED\"}", answer),
+		"400 INVALID_ARGUMENT");
+	assert_string_equal(operator_scene_event(place, NUMBER, "{\"event\":\"EATEN\"}", answer),
+			    "400 INVALID_ARGUMENT");
+	assert_string_equal(operator_scene_event(place, NUMBER, "{}", answer),
+			    "400 INVALID_ARGUMENT");
+	assert_string_equal(
+		operator_scene_event(place, NUMBER,
+				     "{\"event\":\"SUSPENDED\",\"iccid\":\"" ICCID "\"}", answer),
 		"400 INVALID_ARGUMENT");
 	assert_int_equal(number_of(place, audited), 0);
 }
@@ -238,8 +201,9 @@ static void test_sim_swap_refusals(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct request request = operator_place_request(CHAT, "", cases[i].body);
 
-		assert_string_equal(run(place, operator_sim_swap_check, &request, NULL, 0),
-				    cases[i].word);
+		assert_string_equal(
+			operator_scene_run(place, operator_sim_swap_check, &request, NULL, 0, NULL),
+			cases[i].word);
 	}
 	assert_int_equal(number_of(place, audited), 1); /* of the one that was answered */
 }

@@ -2,7 +2,7 @@
  * What a subscriber sees of herself, proved by her SIM: all that is recorded of her and who read
  * it, and nothing of anybody else, who may have had her number before.
  */
-#include "operator_place.h"
+#include "operator_scene.h"
 
 #include "base64url.h"
 #include "operator_registration.h"
@@ -19,59 +19,8 @@
 #define NUMBER "+4915112345678"
 #define OTHER  "+4915187654321"
 
-static struct request admin(const char *number, const char *body)
-{
-	struct request request = operator_place_request("hlr", number, body);
-
-	request.peer.role = PEER_ADMIN;
-	return request;
-}
-
 /* What the last answer was held back for, ms. */
 static unsigned held_back;
-
-/* Runs a handler; what its answer says in a word, and the body as text. */
-static const char *run(struct operator_place *place, request_handler *handler,
-		       const struct request *request, char *body, size_t size)
-{
-	struct reply reply;
-	const char *word;
-	size_t len = 0;
-
-	assert_int_equal(operator_place_run(place, place->db, handler, request, &reply), DB_OK);
-	word = operator_place_word(&reply);
-	held_back = reply.not_before_ms;
-	if (body) {
-		if (reply.body)
-			len = json_dumpb(reply.body, body, size - 1, JSON_COMPACT);
-		assert_in_range(len, 0, size - 1);
-		body[len] = '\0';
-	}
-	reply_clear(&reply);
-	return word;
-}
-
-static const char *event(struct operator_place *place, const char *number, const char *body,
-			 char *answer)
-{
-	struct request request = admin(number, body);
-
-	return run(place, operator_event_post, &request, answer, 256);
-}
-
-/* Registers the SIM at a messenger; the verification's id into `id`. */
-static void enrol(struct operator_place *place, struct operator_sim *sim, const char *audience,
-		  char *id)
-{
-	struct operator_token token;
-	struct request request;
-
-	operator_sim_attest(sim, audience, 0, &token);
-	assert_string_equal(operator_place_verify(place, audience, NUMBER, &token, id),
-			    "200 VERIFIED");
-	request = operator_place_request(audience, id, "{\"identificationCode\":\"u-1\"}");
-	assert_string_equal(run(place, operator_registration_put, &request, NULL, 0), "201 (none)");
-}
 
 static void challenge(struct operator_place *place, char nonce[static 64])
 {
@@ -79,7 +28,9 @@ static void challenge(struct operator_place *place, char nonce[static 64])
 	char answer[256];
 	json_t *root;
 
-	assert_string_equal(run(place, operator_me_challenge, &request, answer, 256), "201 (none)");
+	assert_string_equal(
+		operator_scene_run(place, operator_me_challenge, &request, answer, 256, &held_back),
+		"201 (none)");
 	root = json_loads(answer, 0, NULL);
 	assert_string_equal(json_string_value(json_object_get(root, "audience")), place->op.name);
 	snprintf(nonce, 64, "%s", json_string_value(json_object_get(root, "nonce")));
@@ -102,7 +53,8 @@ static const char *ask(struct operator_place *place, struct operator_sim *sim, c
 		 "{\"phoneNumber\":\"%s\",\"nonce\":\"%s\",\"attestation\":\"%s\"}", number, nonce,
 		 text);
 	request = operator_place_request("", "", body);
-	return run(place, operator_me_registrations, &request, answer, size);
+	return operator_scene_run(place, operator_me_registrations, &request, answer, size,
+				  &held_back);
 }
 
 static void test_sees_her_records(void **state)
@@ -117,9 +69,9 @@ static void test_sees_her_records(void **state)
 	operator_sim_init(&stranger, 2);
 	operator_place_subscriber(place, NUMBER, &sim);
 	operator_place_subscriber(place, OTHER, &stranger);
-	enrol(place, &sim, CHAT, id);
+	operator_scene_enrol(place, &sim, NUMBER, CHAT, id);
 	request = operator_place_request(CHAT, "", "{\"phoneNumber\":\"" NUMBER "\"}");
-	run(place, operator_sim_swap_check, &request, NULL, 0);
+	operator_scene_run(place, operator_sim_swap_check, &request, NULL, 0, NULL);
 	challenge(place, nonce);
 	assert_string_equal(ask(place, &sim, NUMBER, nonce, PURPOSE_GENERIC, answer, 4096),
 			    "200 (none)");
@@ -163,11 +115,11 @@ static void test_sees_what_has_ended(void **state)
 
 	operator_sim_init(&sim, 1);
 	operator_place_subscriber(place, NUMBER, &sim);
-	enrol(place, &sim, CHAT, id);
-	enrol(place, &sim, CHAT, id); /* in place of the first */
-	enrol(place, &sim, MAIL, id);
+	operator_scene_enrol(place, &sim, NUMBER, CHAT, id);
+	operator_scene_enrol(place, &sim, NUMBER, CHAT, id); /* in place of the first */
+	operator_scene_enrol(place, &sim, NUMBER, MAIL, id);
 	request = operator_place_request(MAIL, id, NULL);
-	run(place, operator_registration_delete, &request, NULL, 0);
+	operator_scene_run(place, operator_registration_delete, &request, NULL, 0, NULL);
 	challenge(place, nonce);
 	assert_string_equal(ask(place, &sim, NUMBER, nonce, PURPOSE_GENERIC, answer, 4096),
 			    "200 (none)");
@@ -212,8 +164,8 @@ static void test_ended_with_the_contract(void **state)
 
 	operator_sim_init(&sim, 1);
 	operator_place_subscriber(place, NUMBER, &sim);
-	enrol(place, &sim, CHAT, id);
-	event(place, NUMBER, "{\"event\":\"PORTED_OUT\"}", answer);
+	operator_scene_enrol(place, &sim, NUMBER, CHAT, id);
+	operator_scene_event(place, NUMBER, "{\"event\":\"PORTED_OUT\"}", answer);
 	assert_true(subscriber_index(place->service.vault, NUMBER, &index));
 	place->work.db = place->db;
 	place->work.service = &place->service;
@@ -243,7 +195,7 @@ static void test_sees_a_thousand(void **state)
 
 	operator_sim_init(&sim, 1);
 	operator_place_subscriber(place, NUMBER, &sim);
-	enrol(place, &sim, CHAT, id);
+	operator_scene_enrol(place, &sim, NUMBER, CHAT, id);
 	assert_true(subscriber_index(place->service.vault, NUMBER, &index));
 	assert_int_equal(db_begin(place->db), DB_OK);
 	for (int i = 1; i <= 1000; i++) {
@@ -296,12 +248,15 @@ static void test_next_holder_sees_nothing_earlier(void **state)
 	operator_sim_init(&sim, 1);
 	operator_sim_init(&next, 2);
 	operator_place_subscriber(place, NUMBER, &sim);
-	enrol(place, &sim, CHAT, id);
-	event(place, NUMBER, "{\"event\":\"TERMINATED\",\"reason\":\"moved away\"}", answer);
-	request = admin("", "{\"phoneNumber\":\"" NUMBER "\"}\n");
+	operator_scene_enrol(place, &sim, NUMBER, CHAT, id);
+	operator_scene_event(place, NUMBER, "{\"event\":\"TERMINATED\",\"reason\":\"moved away\"}",
+			     answer);
+	request = operator_scene_admin("", "{\"phoneNumber\":\"" NUMBER "\"}\n");
 	request.type = BODY_LINES;
 	snprintf(request.query, sizeof(request.query), "import=again&offset=0");
-	assert_string_equal(run(place, operator_records_post, &request, NULL, 0), "200 (none)");
+	assert_string_equal(
+		operator_scene_run(place, operator_records_post, &request, NULL, 0, NULL),
+		"200 (none)");
 	operator_place_subscriber(place, NUMBER, &next);
 	challenge(place, nonce);
 	assert_string_equal(ask(place, &next, NUMBER, nonce, PURPOSE_GENERIC, answer, 4096),
