@@ -187,7 +187,7 @@ def doctor_looks_for_modems():
 
 
 def the_way_costs_little():
-    """A command against its bare AT command. What an attestation takes hangs on the processor: it is told alone."""
+    """A command against its bare AT command, an attestation against the same without a modem."""
     best = {}
     for _ in range(RATIO_RUNS):
         with Modem("cgla") as modem:
@@ -195,11 +195,11 @@ def the_way_costs_little():
                                   timeout=120, check=True)
         for name, ratio in re.findall(r"^(\w+) +([0-9.]+) ", done.stdout, re.M):
             best[name] = min(best.get(name, 99), float(ratio))
-        if best["exchange"] <= RATIO_MAX:
+        if max(best.values()) <= RATIO_MAX:
             break
     note(f"ratios {best}")
     same(sorted(best), ["attestation", "exchange"])
-    holds(best["exchange"] <= RATIO_MAX, best)
+    holds(max(best.values()) <= RATIO_MAX, best)
 
 
 def no_secret_was_ever_printed():
